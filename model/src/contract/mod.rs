@@ -1,0 +1,1 @@
+//! The guarantees, as predicates over the history of a run.

@@ -1,0 +1,5 @@
+//! The kernel's objects as values, used by the queue machines and by the simulated kernel.
+
+pub mod pipe;
+pub mod process;
+pub mod semaphore;

@@ -1,0 +1,1 @@
+//! The byte pipe with Linux's page-slot rule.

@@ -1,0 +1,1 @@
+//! The semaphore without an owner.

@@ -1,0 +1,370 @@
+//! What the lanes of a scenario do, as data: the parameter of every machine and of every world.
+
+use serde::{Deserialize, Serialize};
+
+/// A process of the scenario, by its position in [`Program::processes`]. `P0` is the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProcessId(pub u8);
+
+/// A lane (one thread of one process), by its position in [`Program::lanes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LaneId(pub u8);
+
+/// A queue of the scenario, by its position in [`Program::queues`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct QueueId(pub u8);
+
+/// An item that some lane puts, by its position in [`Program::items`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ItemId(pub u16);
+
+/// All that the processes of a scenario do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// The queues, which `P0` creates before its first operation.
+    pub queues: Vec<QueueParameters>,
+    /// Every item that is put, once for each put.
+    pub items: Vec<Item>,
+    /// The processes; `P0` is the main process and the only one that runs from the beginning.
+    pub processes: Vec<ProcessProgram>,
+}
+
+/// How a queue is made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueParameters {
+    /// Its name in the scenario file.
+    pub name: String,
+    /// The most items that may be accepted and not yet taken; 0 is no bound (`Q1`).
+    pub maxsize: u32,
+    /// The page slots of its pipe: 16 on Linux by default.
+    pub pipe_slots: u16,
+}
+
+/// One item: a name for people and a size on the wire.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// Its name in the scenario file, unique in the program (`a`, or `a#2` from a `repeat`).
+    pub name: String,
+    /// Payload bytes on the wire, without the frame's header.
+    pub bytes: u32,
+    /// The process that puts it.
+    pub producer: ProcessId,
+    /// The queue that it is put into.
+    pub queue: QueueId,
+}
+
+/// What one process does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessProgram {
+    /// `P0`, `P1`, ….
+    pub name: String,
+    /// Its main lane first, then its further threads, which start only by [`Operation::Thread`].
+    pub lanes: Vec<LaneProgram>,
+}
+
+/// What one lane does, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaneProgram {
+    /// `main`, or the thread's name in the scenario file.
+    pub name: String,
+    /// Its operations. When the main lane has done them it leaves the process with code 0.
+    pub instructions: Vec<Instruction>,
+}
+
+/// One operation with what must come before it and how often it is repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instruction {
+    /// `after P1 died …`: wait until this process is dead, then begin.
+    pub after: Option<ProcessId>,
+    /// `until Empty …`: repeat the operation until it has this outcome.
+    pub until: Option<Outcome>,
+    /// What to do.
+    pub operation: Operation,
+}
+
+impl From<Operation> for Instruction {
+    fn from(operation: Operation) -> Self {
+        Self { after: None, until: None, operation }
+    }
+}
+
+/// One call that a lane makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Operation {
+    /// `put a 100B`, `put a 100B nowait`, `put a 100B timeout=1s`.
+    Put {
+        /// Where to.
+        queue: QueueId,
+        /// What.
+        item: ItemId,
+        /// How long to wait for a free slot.
+        timeout: Timeout,
+    },
+    /// `get`, `get nowait`, `get timeout=1s`.
+    Get {
+        /// Where from.
+        queue: QueueId,
+        /// How long to wait for an item.
+        timeout: Timeout,
+    },
+    /// `qsize`: the slots in use (`Q13`).
+    Size {
+        /// Of which queue.
+        queue: QueueId,
+    },
+    /// `empty`: whether no byte is in the pipe (`Q13`).
+    Empty {
+        /// Which queue.
+        queue: QueueId,
+    },
+    /// `full`: whether no slot is free (`Q13`).
+    Full {
+        /// Which queue.
+        queue: QueueId,
+    },
+    /// `close` (`Q14`).
+    Close {
+        /// Which queue.
+        queue: QueueId,
+    },
+    /// `close reader`: close this process's reading end of the pipe.
+    CloseReader {
+        /// Of which queue.
+        queue: QueueId,
+    },
+    /// `join_thread` (`Q15`).
+    JoinThread {
+        /// Of which queue.
+        queue: QueueId,
+    },
+    /// `cancel_join_thread` (`Q16`).
+    CancelJoinThread {
+        /// Of which queue.
+        queue: QueueId,
+    },
+    /// `start P1`.
+    Start {
+        /// Which process.
+        process: ProcessId,
+    },
+    /// `join P1`, `join P1 timeout=2s`.
+    Join {
+        /// Which process.
+        process: ProcessId,
+        /// How long to wait for its end.
+        timeout: Timeout,
+    },
+    /// `terminate P1` (SIGTERM) and `kill P1` (SIGKILL).
+    Signal {
+        /// To which process.
+        process: ProcessId,
+        /// Which signal.
+        signal: Signal,
+    },
+    /// `thread T`: start a further thread of this process.
+    Thread {
+        /// The lane that starts.
+        lane: LaneId,
+    },
+    /// `exit 3` (leave with this code) and `raise` (leave with code 1).
+    Exit {
+        /// The exit code.
+        code: u8,
+    },
+}
+
+impl Operation {
+    /// The operation's name in scenario files and traces.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Put { .. } => "put",
+            Self::Get { .. } => "get",
+            Self::Size { .. } => "qsize",
+            Self::Empty { .. } => "empty",
+            Self::Full { .. } => "full",
+            Self::Close { .. } => "close",
+            Self::CloseReader { .. } => "close reader",
+            Self::JoinThread { .. } => "join_thread",
+            Self::CancelJoinThread { .. } => "cancel_join_thread",
+            Self::Start { .. } => "start",
+            Self::Join { .. } => "join",
+            Self::Signal { signal: Signal::Terminate, .. } => "terminate",
+            Self::Signal { signal: Signal::Kill, .. } => "kill",
+            Self::Thread { .. } => "thread",
+            Self::Exit { .. } => "exit",
+        }
+    }
+
+    /// How long the call may wait, where it says.
+    pub fn timeout(&self) -> Timeout {
+        match *self {
+            Self::Put { timeout, .. } | Self::Get { timeout, .. } | Self::Join { timeout, .. } => {
+                timeout
+            }
+            _ => Timeout::Never,
+        }
+    }
+}
+
+/// How long a call may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Timeout {
+    /// No bound: `block=True, timeout=None`.
+    Never,
+    /// One try: `block=False`.
+    NoWait,
+    /// So many milliseconds; zero and negative are one try (`Q10`).
+    Milliseconds(i64),
+}
+
+impl Timeout {
+    /// Whether the call makes one try and does not wait.
+    pub fn is_one_try(self) -> bool {
+        match self {
+            Self::NoWait => true,
+            Self::Milliseconds(milliseconds) => milliseconds <= 0,
+            Self::Never => false,
+        }
+    }
+
+    /// The bound in milliseconds of a call that waits for a limited time.
+    pub fn limit_milliseconds(self) -> Option<u64> {
+        match self {
+            Self::Milliseconds(milliseconds) if milliseconds > 0 => {
+                Some(milliseconds.unsigned_abs())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A signal that ends a process here: both keep their default disposition (`LC5`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Signal {
+    /// SIGTERM.
+    Terminate,
+    /// SIGKILL.
+    Kill,
+}
+
+impl Signal {
+    /// The signal's number on Linux.
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Terminate => 15,
+            Self::Kill => 9,
+        }
+    }
+
+    /// `SIGTERM` or `SIGKILL`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Kill => "SIGKILL",
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Exit {
+    /// It left with this code.
+    Code(u8),
+    /// A signal killed it.
+    Signal(Signal),
+}
+
+/// What a call returned or raised, as its caller sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It returned nothing.
+    Done,
+    /// It returned this item, byte for byte.
+    Item(ItemId),
+    /// It returned bytes that are no item that was put.
+    Garbage,
+    /// It returned a number.
+    Number(u32),
+    /// It returned true or false.
+    Bool(bool),
+    /// `queue.Full`.
+    Full,
+    /// `queue.Empty`.
+    Empty,
+    /// `ValueError`: the queue is closed (`p0`, `g0`).
+    Closed,
+    /// `OSError`: the handle is closed (`Q14`).
+    HandleClosed,
+    /// `AssertionError`: `join_thread` before `close` (`Q15`).
+    NotClosed,
+    /// `EOFError`: the stream ended between frames, or right after a header (`WF4`).
+    EndOfFile,
+    /// `OSError`: got end of file during message (`WF4`).
+    Torn,
+    /// Any other error.
+    Failed,
+}
+
+/// One lane of a program, with what it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// `P0.main`, `P1.feed`.
+    pub name: String,
+    /// The process that it belongs to.
+    pub process: ProcessId,
+    /// What it runs.
+    pub role: LaneRole,
+}
+
+/// What a lane runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LaneRole {
+    /// The operations of the process's lane at this index; 0 is the main lane.
+    Program(u8),
+    /// The feeder thread of a queue (`Q5`), which exists once the process has put.
+    Feeder(QueueId),
+}
+
+impl Program {
+    /// Every lane that can exist, in the fixed order that everything else uses: process by
+    /// process, its main lane, its further threads, then one feeder for each queue.
+    ///
+    /// With one queue its feeder is `P1.feed`; with several it is `P1.feed-` and the queue's name.
+    pub fn lanes(&self) -> Vec<Lane> {
+        let mut lanes = Vec::new();
+        for (process, program) in (0u8..).zip(&self.processes) {
+            let process = ProcessId(process);
+            for (index, lane) in (0u8..).zip(&program.lanes) {
+                lanes.push(Lane {
+                    name: format!("{}.{}", program.name, lane.name),
+                    process,
+                    role: LaneRole::Program(index),
+                });
+            }
+            for (queue, parameters) in (0u8..).zip(&self.queues) {
+                let name = if self.queues.len() == 1 {
+                    format!("{}.feed", program.name)
+                } else {
+                    format!("{}.feed-{}", program.name, parameters.name)
+                };
+                lanes.push(Lane { name, process, role: LaneRole::Feeder(QueueId(queue)) });
+            }
+        }
+        lanes
+    }
+
+    /// The lane at `index` of a process; 0 is its main lane.
+    pub fn lane_of(&self, process: ProcessId, index: u8) -> LaneId {
+        let before: usize = self.processes[..usize::from(process.0)]
+            .iter()
+            .map(|program| program.lanes.len() + self.queues.len())
+            .sum();
+        LaneId(u8::try_from(before).unwrap_or(u8::MAX).saturating_add(index))
+    }
+
+    /// The feeder lane of a process for a queue.
+    pub fn feeder_of(&self, process: ProcessId, queue: QueueId) -> LaneId {
+        let lanes = self.processes[usize::from(process.0)].lanes.len();
+        self.lane_of(process, u8::try_from(lanes).unwrap_or(u8::MAX).saturating_add(queue.0))
+    }
+}

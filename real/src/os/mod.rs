@@ -1,0 +1,265 @@
+//! What the protocols ask of an operating system, nothing more.
+//!
+//! Every protocol of this crate is written once, against [`Os`]. On [`Linux`](linux::Linux) each
+//! future is ready at its first poll, because it blocks in the system call. In a simulation each
+//! method that takes a [`Site`] is a point where lanes interleave and where kills land.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+pub mod linux;
+
+/// The name of a step, and how many bytes its transfer has moved before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Such as `write-body`. The same in code, traces and files.
+    pub name: &'static str,
+    /// Bytes moved so far in this transfer; 0 for steps that move none.
+    pub offset: usize,
+}
+
+impl Site {
+    /// A step at offset 0.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, offset: 0 }
+    }
+
+    /// The same step, so many bytes into its transfer.
+    pub const fn at(self, offset: usize) -> Self {
+        Self { name: self.name, offset }
+    }
+}
+
+/// How long a step may wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Until it can be done.
+    Forever,
+    /// Not at all: one try.
+    Try,
+    /// Until this moment of [`Os::now`]. A moment in the past is one try.
+    Until(Duration),
+}
+
+/// A signal that a process can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM: asks; without a handler it ends the process at once.
+    Terminate,
+    /// SIGKILL: ends the process at once.
+    Kill,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It left with this code.
+    Code(i32),
+    /// This signal ended it.
+    Signal(i32),
+}
+
+/// A kernel object as it is named to a child process: a descriptor, and an index where several
+/// objects share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exported {
+    /// The descriptor's number, the same in parent and child.
+    pub descriptor: i32,
+    /// Which object behind the descriptor.
+    pub index: u32,
+}
+
+/// What a new process runs and inherits.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The registered name of the worker.
+    pub worker: String,
+    /// The worker's argument, encoded.
+    pub argument: Vec<u8>,
+    /// What it inherits, beside standard input, output and error.
+    pub inherit: Vec<Exported>,
+}
+
+/// How a semaphore is made.
+#[derive(Clone, Copy, Debug)]
+pub struct SemaphoreSpecification {
+    /// What the protocol uses it for, such as `wlock`: the name that traces show.
+    pub role: &'static str,
+    /// Its first value.
+    pub value: u32,
+    /// The value that a post must not exceed (`SL2`).
+    pub maximum: u32,
+}
+
+/// What the protocols ask of an operating system.
+///
+/// A value of this type is a name for "the process that I run in" and is copied freely. Methods
+/// that take a [`Site`] are steps; the others are instantaneous and belong to the step before.
+pub trait Os: Copy + Default + Send + Sync + 'static {
+    /// A semaphore shared between processes, without an owner: nobody posts it for the dead.
+    type Semaphore: Clone + Send + Sync + 'static;
+    /// One end of a pipe, in this process.
+    type Descriptor: Clone + Send + Sync + 'static;
+    /// A lock with one condition, for the threads of one process.
+    type Monitor: Clone + Send + Sync + 'static;
+    /// A thread of this process that was started.
+    type Thread: Clone + Send + Sync + 'static;
+    /// A child process.
+    type Process: Clone + Send + Sync + 'static;
+
+    /// Time since some moment before the first call; it never goes backwards.
+    fn now(&self) -> Duration;
+
+    /// A named local point: nothing happens, but lanes interleave and kills land here.
+    fn point(&self, site: Site) -> impl Future<Output = ()>;
+
+    /// Makes semaphores that this process's children can inherit.
+    ///
+    /// # Errors
+    /// What the system says where it has no memory or descriptor left.
+    fn semaphores<const N: usize>(
+        &self,
+        specifications: [SemaphoreSpecification; N],
+    ) -> io::Result<[Self::Semaphore; N]>;
+
+    /// Takes one from the semaphore; `false` where it is 0 and the wait is over (`SL1`).
+    fn semaphore_wait(
+        &self,
+        semaphore: &Self::Semaphore,
+        wait: Wait,
+        site: Site,
+    ) -> impl Future<Output = io::Result<bool>>;
+
+    /// Gives one to the semaphore; `InvalidInput` beyond its maximum (`SL2`).
+    fn semaphore_post(
+        &self,
+        semaphore: &Self::Semaphore,
+        site: Site,
+    ) -> impl Future<Output = io::Result<()>>;
+
+    /// The semaphore's value.
+    fn semaphore_value(
+        &self,
+        semaphore: &Self::Semaphore,
+        site: Site,
+    ) -> impl Future<Output = io::Result<u32>>;
+
+    /// Makes a pipe: its reading and its writing end.
+    ///
+    /// # Errors
+    /// What the system says where it has no descriptor left.
+    fn pipe(&self) -> io::Result<(Self::Descriptor, Self::Descriptor)>;
+
+    /// Reads what is there, up to the buffer's length; blocks while nothing is; 0 at the end.
+    fn read(
+        &self,
+        descriptor: &Self::Descriptor,
+        buffer: &mut [u8],
+        site: Site,
+    ) -> impl Future<Output = io::Result<usize>>;
+
+    /// Writes and returns the bytes written; blocks until all are, fewer only when interrupted.
+    fn write(
+        &self,
+        descriptor: &Self::Descriptor,
+        buffer: &[u8],
+        site: Site,
+    ) -> impl Future<Output = io::Result<usize>>;
+
+    /// Whether a read would not block: something is there, or the stream has ended.
+    fn poll(
+        &self,
+        descriptor: &Self::Descriptor,
+        wait: Wait,
+        site: Site,
+    ) -> impl Future<Output = io::Result<bool>>;
+
+    /// Closes the descriptor in this process, for every clone of it. Closing it again is nothing.
+    fn close(
+        &self,
+        descriptor: &Self::Descriptor,
+        site: Site,
+    ) -> impl Future<Output = io::Result<()>>;
+
+    /// Whether the descriptor is closed in this process.
+    fn is_closed(&self, descriptor: &Self::Descriptor) -> bool;
+
+    /// The names of these objects for a child ([`Start::inherit`]).
+    fn export_semaphore(&self, semaphore: &Self::Semaphore) -> Exported;
+    /// As [`export_semaphore`](Self::export_semaphore); an error where it is closed here.
+    ///
+    /// # Errors
+    /// `EBADF` where the descriptor is closed in this process.
+    fn export_descriptor(&self, descriptor: &Self::Descriptor) -> io::Result<Exported>;
+    /// Takes up an object that this process inherited.
+    ///
+    /// # Errors
+    /// What the system says where the descriptor is not what its name promises.
+    fn import_semaphore(&self, exported: Exported) -> io::Result<Self::Semaphore>;
+    /// Takes up a descriptor that this process inherited.
+    ///
+    /// # Errors
+    /// What the system says where there is no such descriptor.
+    fn import_descriptor(&self, exported: Exported) -> io::Result<Self::Descriptor>;
+
+    /// Makes a process-local lock with a condition.
+    fn monitor(&self) -> Self::Monitor;
+    /// Takes the lock; blocks while another thread has it.
+    fn monitor_lock(&self, monitor: &Self::Monitor, site: Site) -> impl Future<Output = ()>;
+    /// Gives the lock back.
+    fn monitor_unlock(&self, monitor: &Self::Monitor, site: Site) -> impl Future<Output = ()>;
+    /// Gives the lock back and sleeps (one step, `site`), then takes it again once notified
+    /// (another step, `wake`).
+    fn monitor_wait(
+        &self,
+        monitor: &Self::Monitor,
+        site: Site,
+        wake: Site,
+    ) -> impl Future<Output = ()>;
+    /// Wakes one sleeper.
+    fn monitor_notify(&self, monitor: &Self::Monitor, site: Site) -> impl Future<Output = ()>;
+
+    /// Starts a thread of this process. `name` is its lane's name, such as `feed`.
+    fn thread_start<F, B>(
+        &self,
+        name: &str,
+        body: F,
+        site: Site,
+    ) -> impl Future<Output = io::Result<Self::Thread>>
+    where
+        F: FnOnce() -> B + Send + 'static,
+        B: Future<Output = ()> + 'static;
+
+    /// Waits until the thread has ended.
+    fn thread_join(&self, thread: &Self::Thread, site: Site) -> impl Future<Output = ()>;
+
+    /// Starts a process that runs a registered worker.
+    fn process_start(
+        &self,
+        start: &Start,
+        site: Site,
+    ) -> impl Future<Output = io::Result<Self::Process>>;
+
+    /// Waits until the process has ended; `None` where the wait is over before.
+    fn process_wait(
+        &self,
+        process: &Self::Process,
+        wait: Wait,
+        site: Site,
+    ) -> impl Future<Output = io::Result<Option<Exit>>>;
+
+    /// Sends a signal; nothing where the process has ended.
+    fn process_signal(
+        &self,
+        process: &Self::Process,
+        signal: Signal,
+        site: Site,
+    ) -> impl Future<Output = io::Result<()>>;
+
+    /// Ends this process with a code: no finalizer, no flush.
+    fn process_exit(&self, code: i32, site: Site) -> impl Future<Output = Infallible>;
+}
