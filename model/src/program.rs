@@ -195,6 +195,22 @@ impl Operation {
         }
     }
 
+    /// The queue that it is about, if it is about one.
+    pub fn queue(&self) -> Option<QueueId> {
+        match *self {
+            Self::Put { queue, .. }
+            | Self::Get { queue, .. }
+            | Self::Size { queue }
+            | Self::Empty { queue }
+            | Self::Full { queue }
+            | Self::Close { queue }
+            | Self::CloseReader { queue }
+            | Self::JoinThread { queue }
+            | Self::CancelJoinThread { queue } => Some(queue),
+            _ => None,
+        }
+    }
+
     /// How long the call may wait, where it says.
     pub fn timeout(&self) -> Timeout {
         match *self {
