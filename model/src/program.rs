@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct ProcessId(pub u8);
 
 /// A lane (one thread of one process), by its position in [`Program::lanes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LaneId(pub u8);
 
 /// A queue of the scenario, by its position in [`Program::queues`].

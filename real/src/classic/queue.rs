@@ -74,6 +74,18 @@ struct State {
     join_finalizer: Option<FinalizerKey>,
 }
 
+/// The slots of a queue for at most `maxsize` items (`Q1`).
+pub(super) fn slots(maxsize: usize) -> io::Result<u32> {
+    match u32::try_from(maxsize) {
+        Ok(0) => Ok(UNBOUNDED),
+        Ok(maxsize) if maxsize <= UNBOUNDED => Ok(maxsize),
+        _ => {
+            let message = "a queue holds at most 2147483647 items; pass 0 for no bound";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+        }
+    }
+}
+
 impl<T, O: Os> Local<T, O> {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -88,14 +100,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
     /// `InvalidInput` where `maxsize` is over 2,147,483,647 (`Q1`), and what the system says
     /// where it has no memory or descriptor left.
     pub fn create(this: &ThisProcess<O>, maxsize: usize) -> io::Result<Self> {
-        let maxsize = match u32::try_from(maxsize) {
-            Ok(0) => UNBOUNDED,
-            Ok(maxsize) if maxsize <= UNBOUNDED => maxsize,
-            _ => {
-                let message = "a queue holds at most 2147483647 items; pass 0 for no bound";
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-            }
-        };
+        let maxsize = slots(maxsize)?;
         let os = this.os();
         let (reader, writer) = os.pipe()?;
         let [rlock, wlock, sem] = os.semaphores([

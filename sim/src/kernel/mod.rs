@@ -17,9 +17,10 @@ use midput_model::step::StepResult;
 use midput_real::os::{Site, Wait};
 
 pub use os::SimulatedOs;
-pub(crate) use os::{take_spawned, with_kernel};
+pub(crate) use os::{set_launch, take_spawned, with_kernel};
 
 mod death;
+mod history;
 mod objects;
 mod os;
 
@@ -119,8 +120,15 @@ pub struct KernelSemaphore {
     pub role: &'static str,
     /// Value and maximum.
     pub semaphore: Semaphore,
-    /// The lane that took it, while a lock (maximum 1) is taken.
+    /// The lane that took it, while a lock is taken.
     pub holder: Option<LaneId>,
+}
+
+impl KernelSemaphore {
+    /// Whether the protocol uses it as a lock: its role says so.
+    pub fn is_lock(&self) -> bool {
+        self.role.ends_with("lock")
+    }
 }
 
 /// A pipe with its bytes.
@@ -155,6 +163,8 @@ pub struct Kernel {
     pub(crate) last: Option<Record>,
     /// Calls, returns and deaths since the host looked last.
     pub(crate) events: Vec<Event>,
+    /// The processes that have begun to leave, one bit for each.
+    pub(crate) left: u64,
     /// How many page slots the next pipes have, in order of creation; 16 beyond.
     pub(crate) pipe_slots: Vec<u16>,
 }
@@ -167,6 +177,7 @@ impl Kernel {
         self.pipes.clear();
         self.monitors.clear();
         self.last = None;
+        self.left = 0;
         self.events.clear();
         self.pipe_slots.clear();
         self.pipe_slots.extend(program.queues.iter().map(|queue| queue.pipe_slots));

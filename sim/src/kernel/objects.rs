@@ -46,7 +46,7 @@ impl Kernel {
         let current = self.current;
         let entry = &mut self.semaphores[semaphore];
         let taken = entry.semaphore.try_wait();
-        if taken && entry.semaphore.maximum() == 1 {
+        if taken && entry.is_lock() {
             entry.holder = Some(current);
         }
         taken

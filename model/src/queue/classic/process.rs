@@ -84,11 +84,12 @@ impl Classic {
             Point::ProcessJoin => return Ok(self.join(state, lane, events)),
             Point::ProcessTerminate | Point::ProcessKill => self.signal(state, lane, events),
             Point::ThreadStart => {
-                if let Some(Operation::Thread { lane: thread }) = self.operation_of(state, lane) {
+                let operation = self.operation_of(state, lane);
+                self.finish(state, lane, Outcome::Done, events);
+                if let Some(Operation::Thread { lane: thread }) = operation {
                     state.process_mut(process).threads.push(thread);
                     self.begin(state, thread, events);
                 }
-                self.finish(state, lane, Outcome::Done, events);
             }
             Point::Leave => {
                 let entry = state.process_mut(process);
@@ -131,8 +132,8 @@ impl Classic {
         state.process_mut(child).state = ProcessState::Running;
         state.process_mut(process).children.push(child);
         state.open_ends(child);
-        self.begin(state, self.program.lane_of(child, 0), events);
         self.finish(state, lane, Outcome::Done, events);
+        self.begin(state, self.program.lane_of(child, 0), events);
         StepResult::Done
     }
 

@@ -185,10 +185,11 @@ impl Classic {
         queue: QueueId,
         events: &mut Events,
     ) -> StepResult {
+        let point = state.lane(lane).point;
         let local = state.local_mut(process, queue);
-        let next = match state.lane(lane).point {
+        let next = match point {
             Point::SentinelLock => {
-                state.local_mut(process, queue).locked_by = Some(lane);
+                local.locked_by = Some(lane);
                 Point::SentinelAppend
             }
             Point::SentinelAppend => {
@@ -199,7 +200,7 @@ impl Classic {
                 local.notified |= local.sleeping;
                 Point::SentinelUnlock
             }
-            point => {
+            _ => {
                 if point == Point::SentinelUnlock {
                     local.locked_by = None;
                 }
@@ -224,9 +225,10 @@ impl Classic {
         queue: QueueId,
         events: &mut Events,
     ) -> StepResult {
+        let point = state.lane(lane).point;
         let local = state.local_mut(process, queue);
         let mut result = StepResult::Done;
-        let outcome = match state.lane(lane).point {
+        let outcome = match point {
             Point::ReadValue => {
                 let slots = state.queue(queue).slots;
                 result = StepResult::Value(slots.value());
@@ -278,10 +280,10 @@ impl Classic {
     pub(super) fn step_feeder(&self, state: &mut State, lane: LaneId) -> StepResult {
         let process = self.process_of(lane);
         let LaneRole::Feeder(queue) = self.role(lane) else { return StepResult::Done };
+        let point = state.lane(lane).point;
         let local = state.local_mut(process, queue);
-        let next = match state.lane(lane).point {
+        let next = match point {
             Point::FeedLock => {
-                let local = state.local_mut(process, queue);
                 local.locked_by = Some(lane);
                 if local.buffer.is_empty() { Point::FeedWait } else { Point::FeedUnlock }
             }
@@ -317,7 +319,7 @@ impl Classic {
                 state.lane_mut(lane).end();
                 return StepResult::Done;
             }
-            point => self.step_feed_item(state, lane, queue, point),
+            _ => self.step_feed_item(state, lane, queue, point),
         };
         state.lane_mut(lane).point = next;
         StepResult::Done
