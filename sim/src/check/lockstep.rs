@@ -87,14 +87,12 @@ impl Lockstep {
         kernel: &Kernel,
         record: &Record,
         grant: Grant,
-        forced: bool,
     ) -> Result<(), Divergence> {
         let lane = record.lane;
         let action = match (grant, record.result) {
             (Grant::Expired, _) => Action::Expire { lane },
             (Grant::Interrupted, _) => Action::Interrupt { lane },
-            (Grant::Short(_), StepResult::Moved(bytes)) => Action::Short { lane, bytes },
-            (Grant::Limited(_), StepResult::Moved(bytes)) if forced => {
+            (Grant::Short(_) | Grant::Limited(_), StepResult::Moved(bytes)) => {
                 Action::Short { lane, bytes }
             }
             _ => Action::Step { lane },

@@ -87,10 +87,9 @@ impl Observers {
         kernel: &mut Kernel,
         record: &Record,
         grant: Grant,
-        forced: bool,
     ) -> Result<(), Divergence> {
         let result = match &mut self.lockstep {
-            Some(lockstep) => lockstep.step(kernel, record, grant, forced),
+            Some(lockstep) => lockstep.step(kernel, record, grant),
             None => Ok(()),
         };
         self.take_events(kernel, Some(record));

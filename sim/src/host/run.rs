@@ -44,6 +44,21 @@ pub struct Choice {
     pub occurrence: u32,
 }
 
+impl Choice {
+    /// What was chosen, in words.
+    pub(crate) fn text(&self, kernel: &Kernel) -> String {
+        let at = |lane: LaneId| {
+            format!("{} {}[{}]", kernel.lane_name(lane), self.step, self.occurrence)
+        };
+        match self.alternative {
+            Alternative::Lane(lane) => at(lane),
+            Alternative::Expire(lane) => format!("{} expires", at(lane)),
+            Alternative::Die(process) => format!("{} dies", kernel.process_name(process)),
+            Alternative::Kill(index) => format!("kill {}", index + 1),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub enum Ending {
@@ -179,6 +194,13 @@ impl Host {
         Ran { ending, steps }
     }
 
+    /// The choices of the last run as a case keeps them: the position and what stood there.
+    pub fn recorded(&self) -> Vec<(usize, String)> {
+        with_kernel(|kernel| {
+            self.choices.iter().map(|choice| (choice.index, choice.text(kernel))).collect()
+        })
+    }
+
     fn go(&mut self, run: &mut Run<'_>) -> Ending {
         loop {
             if run.steps >= run.settings.steps_max {
@@ -263,11 +285,10 @@ impl Host {
         grant: Grant,
         run: &mut Run<'_>,
     ) -> Result<(), Divergence> {
-        let forced = with_kernel(|kernel| {
+        let (grant, forced) = with_kernel(|kernel| {
+            let (grant, forced) = effective(kernel, lane, grant);
             kernel.let_go(lane, grant);
-            // A transfer that would by itself move more is cut short by force.
-            matches!(grant, Grant::Limited(most)
-                if kernel.natural_bytes(lane).is_some_and(|natural| natural > most))
+            (grant, forced)
         });
         self.poll(lane, run);
         while let Some((started, future)) = take_spawned() {
@@ -278,8 +299,8 @@ impl Host {
             let Some(record) = kernel.last.take() else { return Ok(()) };
             let completes = kernel.completed(&record);
             run.directives.did(&record, completes);
-            run.directives.injected |= forced;
-            run.observers.step(kernel, &record, grant, forced)
+            run.directives.injected |= forced && matches!(grant, Grant::Limited(_));
+            run.observers.step(kernel, &record, grant)
         })
     }
 
@@ -326,6 +347,17 @@ impl Host {
     }
 }
 
+/// A limit matters only where the transfer would move more by itself: then it is cut by force.
+fn effective(kernel: &Kernel, lane: LaneId, grant: Grant) -> (Grant, bool) {
+    match grant {
+        Grant::Limited(most) | Grant::Short(most) => {
+            let forced = kernel.natural_bytes(lane).is_some_and(|natural| natural > most);
+            (if forced { grant } else { Grant::Plain }, forced)
+        }
+        _ => (grant, false),
+    }
+}
+
 /// What can happen next, in a fixed order: lanes, expiries where time is any, deaths, kills.
 fn list(
     kernel: &Kernel,
@@ -349,7 +381,12 @@ fn list(
     alternatives.extend(run.directives.due(kernel, enabled).map(Alternative::Kill));
 }
 
-fn describe(kernel: &Kernel, index: usize, of: usize, alternative: Alternative) -> Choice {
+pub(crate) fn describe(
+    kernel: &Kernel,
+    index: usize,
+    of: usize,
+    alternative: Alternative,
+) -> Choice {
     let (step, occurrence) = match alternative {
         Alternative::Lane(lane) | Alternative::Expire(lane) => kernel
             .parked(lane)

@@ -1,7 +1,5 @@
 //! Who decides at a choice.
 
-use midput_model::program::LaneId;
-
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
@@ -26,16 +24,5 @@ pub trait Strategy {
 
 /// An alternative in words: `P1.feed write-body[1]`, `P1 dies`, `kill 1`.
 pub fn describe(kernel: &Kernel, alternative: Alternative) -> String {
-    let at = |lane: LaneId| match kernel.parked(lane) {
-        Some(parked) => {
-            format!("{} {}[{}]", kernel.lane_name(lane), parked.site.name, parked.occurrence)
-        }
-        None => kernel.lane_name(lane).to_owned(),
-    };
-    match alternative {
-        Alternative::Lane(lane) => at(lane),
-        Alternative::Expire(lane) => format!("{} expires", at(lane)),
-        Alternative::Die(process) => format!("{} dies", kernel.process_name(process)),
-        Alternative::Kill(index) => format!("kill {}", index + 1),
-    }
+    crate::host::describe(kernel, 0, 1, alternative).text(kernel)
 }
