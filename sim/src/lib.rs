@@ -8,6 +8,7 @@ mod payload;
 pub mod schedule;
 mod script;
 pub mod subject;
+pub mod sweep;
 pub mod trace;
 
 pub use script::Stage;

@@ -1,0 +1,13 @@
+//! Sweeps: many cases of one scenario, drawn from a seed, run, judged and counted.
+
+mod census;
+mod draw;
+mod judge;
+mod report;
+mod runner;
+
+pub use census::{Census, census};
+pub use draw::draw;
+pub use judge::{Failure, Judged, Verdict, judge};
+pub use report::{Failed, Report, ReportVerdict};
+pub use runner::{CaseOutcome, Runner, SweepOptions, machine, sweep};
