@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct ProcessId(pub u8);
 
 /// A lane (one thread of one process), by its position in [`Program::lanes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LaneId(pub u8);
 
 /// A queue of the scenario, by its position in [`Program::queues`].
@@ -202,6 +202,22 @@ impl Operation {
             } => "kill",
             Self::Thread { .. } => "thread",
             Self::Exit { .. } => "exit",
+        }
+    }
+
+    /// The queue that it is about, if it is about one.
+    pub fn queue(&self) -> Option<QueueId> {
+        match *self {
+            Self::Put { queue, .. }
+            | Self::Get { queue, .. }
+            | Self::Size { queue }
+            | Self::Empty { queue }
+            | Self::Full { queue }
+            | Self::Close { queue }
+            | Self::CloseReader { queue }
+            | Self::JoinThread { queue }
+            | Self::CancelJoinThread { queue } => Some(queue),
+            _ => None,
         }
     }
 

@@ -1,1 +1,13 @@
-//! To be filled.
+//! A simulated kernel, schedules, kills and checks for queues between processes.
+
+pub mod case;
+pub mod check;
+pub mod host;
+pub mod kernel;
+mod payload;
+pub mod schedule;
+mod script;
+pub mod subject;
+pub mod trace;
+
+pub use script::Stage;

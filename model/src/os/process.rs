@@ -129,7 +129,7 @@ impl ProcessState {
     ///
     /// # Errors
     /// Where it does not run; a signal that came first has decided the exit status.
-    pub fn exit(&mut self, code: u8) -> Result<(), Unsuited> {
+    pub fn end(&mut self, code: u8) -> Result<(), Unsuited> {
         match self {
             Self::Running | Self::Leaving => {
                 *self = Self::Dead(Exit::Code(code));
@@ -142,7 +142,7 @@ impl ProcessState {
     /// Its parent waits for it (`waitpid`) and learns how it ended.
     ///
     /// # Errors
-    /// Where it is not dead, or was reaped before: [`exit_status`](Self::exit_status) says how
+    /// Where it is not dead, or was reaped before: [`exit`](Self::exit) says how
     /// it ended then.
     pub fn reap(&mut self) -> Result<Exit, Unsuited> {
         match *self {
@@ -158,7 +158,12 @@ impl ProcessState {
 
     /// Whether it has ended, reaped or not.
     pub fn is_dead(&self) -> bool {
-        self.exit_status().is_some()
+        self.exit().is_some()
+    }
+
+    /// Whether it was started and has not ended: it runs, leaves, or was signalled.
+    pub fn is_alive(&self) -> bool {
+        matches!(self, Self::Running | Self::Leaving | Self::Dying(_))
     }
 
     /// Whether it takes steps of its own: it was started, and is neither dead nor dying.
@@ -167,7 +172,7 @@ impl ProcessState {
     }
 
     /// How it ended, once it is dead.
-    pub fn exit_status(&self) -> Option<Exit> {
+    pub fn exit(&self) -> Option<Exit> {
         match *self {
             Self::Dead(exit) | Self::Reaped(exit) => Some(exit),
             _ => None,
@@ -265,7 +270,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            from_each(|process| process.exit(7)),
+            from_each(|process| process.end(7)),
             [
                 Err(U::NotStarted),
                 Ok(Dead(Exit::Code(7))),
@@ -292,10 +297,12 @@ mod tests {
     fn the_end_is_known_before_and_after_reaping() {
         let dead = STATES.map(|state| state.is_dead());
         assert_eq!(dead, [false, false, false, false, true, true]);
+        let alive = STATES.map(|state| state.is_alive());
+        assert_eq!(alive, [false, true, true, true, false, false]);
         let running = STATES.map(|state| state.can_run());
         assert_eq!(running, [false, true, true, false, false, false]);
         let mut process = Dead(Exit::Code(3));
         assert_eq!(process.reap(), Ok(Exit::Code(3)));
-        assert_eq!(process.exit_status(), Some(Exit::Code(3)));
+        assert_eq!(process.exit(), Some(Exit::Code(3)));
     }
 }

@@ -30,7 +30,10 @@ impl Site {
 
     /// The same step, so many bytes into its transfer.
     pub const fn at(self, offset: usize) -> Self {
-        Self { name: self.name, offset }
+        Self {
+            name: self.name,
+            offset,
+        }
     }
 }
 

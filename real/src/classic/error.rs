@@ -1,0 +1,125 @@
+//! What can go wrong, one small enum for each operation.
+
+use std::fmt;
+use std::io;
+
+use super::connection::{PollError, ReceiveError, SendError};
+use crate::codec::CodecError;
+
+/// Why an item was not put. It comes back to the caller.
+#[derive(thiserror::Error)]
+pub enum PutError<T> {
+    /// No slot became free in time (CPython's `queue.Full`).
+    #[error("the queue is full; get from it, or wait longer")]
+    Full(T),
+    /// The queue was closed in this process (CPython's `ValueError`).
+    #[error("the queue is closed in this process; put before closing it")]
+    Closed(T),
+    /// The system refused to take a slot.
+    #[error("no slot of the queue could be taken: {source}")]
+    Slot {
+        /// What was to be put.
+        item: T,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The thread that sends could not be started. The slot stays taken (`Q4`).
+    #[error("the thread that sends could not be started: {source}; one slot is lost")]
+    Feeder {
+        /// What was to be put.
+        item: T,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl<T> PutError<T> {
+    /// The item that was not put.
+    pub fn into_item(self) -> T {
+        match self {
+            Self::Full(item)
+            | Self::Closed(item)
+            | Self::Slot { item, .. }
+            | Self::Feeder { item, .. } => item,
+        }
+    }
+}
+
+/// Says which error, not which item: items need not be printable.
+impl<T> fmt::Debug for PutError<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => formatter.write_str("Full(..)"),
+            Self::Closed(_) => formatter.write_str("Closed(..)"),
+            Self::Slot { source, .. } => write!(formatter, "Slot({source:?}, ..)"),
+            Self::Feeder { source, .. } => write!(formatter, "Feeder({source:?}, ..)"),
+        }
+    }
+}
+
+/// Why no item was got.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// Nothing came in time, or somebody else held the reading lock all the while (CPython's
+    /// `queue.Empty`, `Q8`).
+    #[error("the queue is empty, or another reader holds it; put into it, or wait longer")]
+    Empty,
+    /// The queue was closed in this process (CPython's `ValueError`).
+    #[error("the queue is closed in this process; get before closing it")]
+    Closed,
+    /// The queue's reading end is closed in this process (CPython's "handle is closed").
+    #[error("the reading end of the queue is closed in this process; keep it open to get")]
+    HandleClosed,
+    /// Every writing end is closed, and the stream ended between two reads (`WF4`).
+    #[error("end of file: every writing end of the queue is closed")]
+    EndOfFile,
+    /// The stream ended within an item, which is lost (`WF4`).
+    #[error("got end of file during an item: its writer was cut off")]
+    Torn,
+    /// An item arrived, and is no item of this type. It is lost; its slot is free again (`Q11`).
+    #[error("what arrived is no item of this queue's type: {0}; the item is lost")]
+    Decode(#[source] CodecError),
+    /// The system refused.
+    #[error("nothing could be got: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl From<ReceiveError> for GetError {
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::Closed | ReceiveError::WriteOnly => Self::HandleClosed,
+            ReceiveError::EndOfFile => Self::EndOfFile,
+            ReceiveError::Torn => Self::Torn,
+            ReceiveError::Io(error) => Self::Io(error),
+        }
+    }
+}
+
+impl From<PollError> for GetError {
+    fn from(error: PollError) -> Self {
+        match error {
+            PollError::Closed | PollError::WriteOnly => Self::HandleClosed,
+            PollError::Io(error) => Self::Io(error),
+        }
+    }
+}
+
+/// The queue's thread was to be joined before the queue was closed (CPython's `AssertionError`,
+/// `Q15`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the queue is not closed in this process; close it before joining its thread")]
+pub struct NotClosed;
+
+/// Why an item that was put was not sent. It is lost, and its slot is free again (`Q6`).
+#[derive(Debug, thiserror::Error)]
+pub enum FeederError {
+    /// The item could not be encoded.
+    #[error("an item was not sent, because it could not be encoded: {0}")]
+    Encode(#[source] CodecError),
+    /// The item was not sent, or only in part.
+    #[error("an item was not sent: {0}")]
+    Send(#[from] SendError),
+    /// A lock or the slots of the queue could not be taken or given back.
+    #[error("a semaphore of the queue failed: {0}")]
+    Semaphore(#[from] io::Error),
+}

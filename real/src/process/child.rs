@@ -1,0 +1,143 @@
+//! A child process.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::{ThisProcess, passing};
+use crate::codec::{self, CodecError};
+use crate::interrupted::uninterrupted;
+use crate::os::{Exit, Os, Signal, Site, Start, Wait};
+use crate::timeout::Timeout;
+
+/// Why a process was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The argument cannot be encoded.
+    #[error("the argument of the process cannot be encoded: {0}")]
+    Argument(#[source] CodecError),
+    /// The system refused; `EBADF` where a queue in the argument has a closed end.
+    #[error("the process was not started: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A child process that was started.
+///
+/// Dropping it does nothing: the process goes on, and leaving this process waits for it.
+#[derive(Clone, Debug)]
+pub struct Process<O: Os> {
+    os: O,
+    child: Arc<Child<O>>,
+}
+
+pub(super) struct Child<O: Os> {
+    process: O::Process,
+    exit: Mutex<Option<Exit>>,
+}
+
+impl<O: Os> std::fmt::Debug for Child<O> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Child")
+            .field("exit", &self.exit())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<O: Os> Child<O> {
+    pub(super) fn exit(&self) -> Option<Exit> {
+        *self.exit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn wait(&self, os: O, wait: Wait, site: Site) -> io::Result<Option<Exit>> {
+        let exit = uninterrupted(|| os.process_wait(&self.process, wait, site)).await?;
+        if exit.is_some() {
+            *self.exit.lock().unwrap_or_else(PoisonError::into_inner) = exit;
+        }
+        Ok(exit)
+    }
+}
+
+impl<O: Os> Process<O> {
+    /// Starts a process that runs the worker of this name with this argument.
+    ///
+    /// Queues in the argument are inherited.
+    ///
+    /// Step: `process.start`.
+    ///
+    /// # Errors
+    /// Where the argument cannot be encoded, where a queue in it has a closed end (`EBADF`), and
+    /// what the system says where it starts no process.
+    pub async fn start<A: Serialize>(
+        this: &ThisProcess<O>,
+        worker: &str,
+        argument: A,
+    ) -> Result<Self, StartError> {
+        let os = this.os();
+        let (encoded, inherit) = passing::while_starting(|| codec::to_bytes(&argument));
+        let start = Start {
+            worker: worker.to_owned(),
+            argument: encoded.map_err(StartError::Argument)?,
+            inherit,
+        };
+        let process = os.process_start(&start, Site::new("process.start")).await?;
+        // The argument owned what the child inherits until here.
+        drop(argument);
+        let child = Arc::new(Child {
+            process,
+            exit: Mutex::new(None),
+        });
+        this.add_child(Arc::clone(&child));
+        Ok(Self { os, child })
+    }
+
+    /// Waits until the process has ended; `None` where it has not in time (`LC6`).
+    ///
+    /// Step: `process.join`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn join(&self, timeout: Timeout) -> io::Result<Option<Exit>> {
+        let wait = timeout.starting_now(self.os);
+        self.child
+            .wait(self.os, wait, Site::new("process.join"))
+            .await
+    }
+
+    /// Asks the process to end: SIGTERM, which ends it at once unless it handles it (`LC5`).
+    /// Nothing where it has ended.
+    ///
+    /// Step: `process.terminate`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn terminate(&self) -> io::Result<()> {
+        let site = Site::new("process.terminate");
+        self.os
+            .process_signal(&self.child.process, Signal::Terminate, site)
+            .await
+    }
+
+    /// Ends the process at once: SIGKILL. Nothing where it has ended.
+    ///
+    /// Step: `process.kill`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn kill(&self) -> io::Result<()> {
+        let site = Site::new("process.kill");
+        self.os
+            .process_signal(&self.child.process, Signal::Kill, site)
+            .await
+    }
+
+    /// How the process ended, as CPython's `exitcode` says it: its code, or the signal's number
+    /// below zero (`LC4`). `None` until a [`join`](Self::join) has found it ended.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.child.exit().map(|exit| match exit {
+            Exit::Code(code) => code,
+            Exit::Signal(signal) => -signal,
+        })
+    }
+}

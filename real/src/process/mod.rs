@@ -1,0 +1,216 @@
+//! The process that one runs in, and the processes that it starts.
+
+mod child;
+pub(crate) mod passing;
+
+pub use child::{Process, StartError};
+pub use passing::{OnlyByInheritance, inherit};
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::de::DeserializeOwned;
+
+use crate::codec::{self, CodecError};
+use crate::os::{Os, Site, Wait};
+use child::Child;
+
+/// Priority and position in the order of registration.
+pub(crate) type FinalizerKey = (i32, u64);
+type Finalizer = Box<dyn FnOnce() -> Pin<Box<dyn Future<Output = ()>>> + Send>;
+
+/// The process that this code runs in: what it has started, and what it must do before it leaves.
+///
+/// Clones are the same process. Every queue belongs to one.
+///
+/// ```
+/// use midput_real::block_on;
+/// use midput_real::classic::Queue;
+/// use midput_real::os::linux::Linux;
+/// use midput_real::process::ThisProcess;
+/// use midput_real::timeout::Timeout;
+///
+/// let this = ThisProcess::new(Linux);
+/// block_on(async {
+///     let queue: Queue<String, Linux> = Queue::create(&this, 0)?;
+///     queue.put("spam".to_owned(), Timeout::Never).await?;
+///     assert_eq!(queue.get(Timeout::Never).await?, "spam");
+///     this.leave().await;
+///     Ok::<(), Box<dyn std::error::Error>>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ThisProcess<O: Os> {
+    shared: Arc<Shared<O>>,
+}
+
+struct Shared<O: Os> {
+    os: O,
+    state: Mutex<State<O>>,
+}
+
+struct State<O: Os> {
+    registered: u64,
+    finalizers: BTreeMap<FinalizerKey, Finalizer>,
+    threads: VecDeque<O::Thread>,
+    children: Vec<Arc<Child<O>>>,
+}
+
+impl<O: Os> Clone for ThisProcess<O> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<O: Os> std::fmt::Debug for ThisProcess<O> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("ThisProcess")
+            .finish_non_exhaustive()
+    }
+}
+
+impl<O: Os> ThisProcess<O> {
+    /// The process that `os` stands for. Make one for each process, where it begins.
+    pub fn new(os: O) -> Self {
+        let state = State {
+            registered: 0,
+            finalizers: BTreeMap::new(),
+            threads: VecDeque::new(),
+            children: Vec::new(),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                os,
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    /// Its operating system.
+    pub fn os(&self) -> O {
+        self.shared.os
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<O>> {
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The argument that this process was started with, from its bytes
+    /// ([`Start::argument`](crate::os::Start::argument)). Queues in it are taken up here.
+    ///
+    /// # Errors
+    /// Where the bytes are no such value, or name objects that were not inherited.
+    pub fn decode_argument<A: DeserializeOwned>(&self, bytes: &[u8]) -> Result<A, CodecError> {
+        passing::while_receiving(self, || codec::from_bytes(bytes))
+    }
+
+    /// Starts a further thread of this process, which leaving the process waits for.
+    ///
+    /// Step: `thread.start`.
+    ///
+    /// # Errors
+    /// What the system says where it starts no thread.
+    pub async fn thread_start<F, B>(&self, name: &str, body: F) -> io::Result<()>
+    where
+        F: FnOnce() -> B + Send + 'static,
+        B: Future<Output = ()> + 'static,
+    {
+        let thread = self
+            .os()
+            .thread_start(name, body, Site::new("thread.start"))
+            .await?;
+        self.state().threads.push_back(thread);
+        Ok(())
+    }
+
+    pub(crate) fn register_finalizer<F>(&self, priority: i32, finalizer: F) -> FinalizerKey
+    where
+        F: AsyncFnOnce() + Send + 'static,
+    {
+        let mut state = self.state();
+        let key = (priority, state.registered);
+        state.registered += 1;
+        let boxed: Finalizer = Box::new(move || Box::pin(async move { finalizer().await }));
+        state.finalizers.insert(key, boxed);
+        key
+    }
+
+    /// Runs this finalizer, unless it has run or was cancelled.
+    pub(crate) async fn run_finalizer(&self, key: Option<FinalizerKey>) {
+        if let Some(finalizer) = self.cancel_finalizer(key) {
+            finalizer().await;
+        }
+    }
+
+    /// Takes it out of the registry, so that it never runs.
+    pub(crate) fn cancel_finalizer(&self, key: Option<FinalizerKey>) -> Option<Finalizer> {
+        self.state().finalizers.remove(&key?)
+    }
+
+    /// Runs the finalizers of at least this priority that are registered now: the highest priority
+    /// first, of one priority the last registered first, each once.
+    async fn run_finalizers(&self, least_priority: i32) {
+        let keys: Vec<_> = self
+            .state()
+            .finalizers
+            .range((least_priority, 0)..)
+            .map(|(&key, _)| key)
+            .collect();
+        for key in keys.into_iter().rev() {
+            self.run_finalizer(Some(key)).await;
+        }
+    }
+
+    /// Does what a process does before it ends (`LC1`, CPython 3.13): waits for its further
+    /// threads, tells its feeders to finish, waits for its children and then for its feeders.
+    ///
+    /// It waits as long as that takes, which may be for ever (`LC9`). To be called once, by the
+    /// main thread.
+    pub async fn leave(&self) {
+        let os = self.os();
+        os.point(Site::new("leave")).await;
+        while let Some(thread) = self.next_thread() {
+            os.thread_join(&thread, Site::new("thread.join")).await;
+        }
+        self.run_finalizers(0).await;
+        let mut next = 0;
+        while let Some(child) = self.child(next) {
+            next += 1;
+            if child.exit().is_none() {
+                // A child that cannot be waited for is not waited for.
+                let _ = child.wait(os, Wait::Forever, Site::new("child.join")).await;
+            }
+        }
+        self.run_finalizers(i32::MIN).await;
+    }
+
+    /// Leaves the process and ends it with this code.
+    ///
+    /// Steps: those of [`leave`](Self::leave), and `exit`.
+    pub async fn exit(&self, code: i32) -> Infallible {
+        self.leave().await;
+        self.os().process_exit(code, Site::new("exit")).await
+    }
+
+    fn next_thread(&self) -> Option<O::Thread> {
+        self.state().threads.pop_front()
+    }
+
+    fn child(&self, position: usize) -> Option<Arc<Child<O>>> {
+        self.state().children.get(position).cloned()
+    }
+
+    fn add_child(&self, child: Arc<Child<O>>) {
+        self.state().children.push(child);
+    }
+}

@@ -1,0 +1,84 @@
+//! What may travel only while a process is being started: objects that are inherited (`Q2`).
+//!
+//! serde has no place for a context, so it stands in the thread for as long as one value is
+//! encoded or decoded. Nothing waits in between.
+
+use std::any::Any;
+use std::cell::RefCell;
+
+use super::ThisProcess;
+use crate::os::{Exported, Os};
+
+thread_local! {
+    /// What the process that is being started will inherit; none where none is being started.
+    static INHERIT: RefCell<Option<Vec<Exported>>> = const { RefCell::new(None) };
+    /// The process whose argument is being decoded.
+    static RECEIVER: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
+}
+
+/// An object was to be sent by other means than the start of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "queues and connections are shared by inheritance only: \
+     pass them in the argument with which a process is started"
+)]
+pub struct OnlyByInheritance;
+
+/// Runs `encode` while a process is being started, and returns what the process must inherit.
+pub(crate) fn while_starting<R>(encode: impl FnOnce() -> R) -> (R, Vec<Exported>) {
+    /// Ends the context also where encoding panics.
+    struct Ended;
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            INHERIT.set(None);
+        }
+    }
+
+    INHERIT.set(Some(Vec::new()));
+    let _ended = Ended;
+    let result = encode();
+    (result, INHERIT.take().unwrap_or_default())
+}
+
+/// Adds to what the process that is being started inherits.
+///
+/// A type that stands for kernel objects calls it where it is serialized.
+///
+/// # Errors
+/// Where no process is being started in this thread.
+pub fn inherit(objects: &[Exported]) -> Result<(), OnlyByInheritance> {
+    INHERIT.with_borrow_mut(|inherit| {
+        let inherit = inherit.as_mut().ok_or(OnlyByInheritance)?;
+        for object in objects {
+            if !inherit.contains(object) {
+                inherit.push(*object);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Runs `decode` while this process receives its argument.
+pub(crate) fn while_receiving<O: Os, R>(this: &ThisProcess<O>, decode: impl FnOnce() -> R) -> R {
+    /// Ends the context also where decoding panics.
+    struct Ended;
+    impl Drop for Ended {
+        fn drop(&mut self) {
+            RECEIVER.set(None);
+        }
+    }
+
+    RECEIVER.set(Some(Box::new(this.clone())));
+    let _ended = Ended;
+    decode()
+}
+
+/// The process whose argument is being decoded.
+pub(crate) fn receiving_process<O: Os>() -> Result<ThisProcess<O>, OnlyByInheritance> {
+    RECEIVER.with_borrow(|receiver| {
+        let this = receiver
+            .as_ref()
+            .and_then(|this| this.downcast_ref::<ThisProcess<O>>());
+        this.cloned().ok_or(OnlyByInheritance)
+    })
+}
