@@ -84,7 +84,11 @@ pub struct Instruction {
 
 impl From<Operation> for Instruction {
     fn from(operation: Operation) -> Self {
-        Self { after: None, until: None, operation }
+        Self {
+            after: None,
+            until: None,
+            operation,
+        }
     }
 }
 
@@ -188,8 +192,14 @@ impl Operation {
             Self::CancelJoinThread { .. } => "cancel_join_thread",
             Self::Start { .. } => "start",
             Self::Join { .. } => "join",
-            Self::Signal { signal: Signal::Terminate, .. } => "terminate",
-            Self::Signal { signal: Signal::Kill, .. } => "kill",
+            Self::Signal {
+                signal: Signal::Terminate,
+                ..
+            } => "terminate",
+            Self::Signal {
+                signal: Signal::Kill,
+                ..
+            } => "kill",
             Self::Thread { .. } => "thread",
             Self::Exit { .. } => "exit",
         }
@@ -347,7 +357,11 @@ impl Program {
                 } else {
                     format!("{}.feed-{}", program.name, parameters.name)
                 };
-                lanes.push(Lane { name, process, role: LaneRole::Feeder(QueueId(queue)) });
+                lanes.push(Lane {
+                    name,
+                    process,
+                    role: LaneRole::Feeder(QueueId(queue)),
+                });
             }
         }
         lanes
@@ -359,12 +373,21 @@ impl Program {
             .iter()
             .map(|program| program.lanes.len() + self.queues.len())
             .sum();
-        LaneId(u8::try_from(before).unwrap_or(u8::MAX).saturating_add(index))
+        LaneId(
+            u8::try_from(before)
+                .unwrap_or(u8::MAX)
+                .saturating_add(index),
+        )
     }
 
     /// The feeder lane of a process for a queue.
     pub fn feeder_of(&self, process: ProcessId, queue: QueueId) -> LaneId {
         let lanes = self.processes[usize::from(process.0)].lanes.len();
-        self.lane_of(process, u8::try_from(lanes).unwrap_or(u8::MAX).saturating_add(queue.0))
+        self.lane_of(
+            process,
+            u8::try_from(lanes)
+                .unwrap_or(u8::MAX)
+                .saturating_add(queue.0),
+        )
     }
 }
