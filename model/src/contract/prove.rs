@@ -14,6 +14,11 @@ pub trait Historic: Machine {
     /// The program that its lanes run.
     fn program(&self) -> &Program;
 
+    /// The events before the first action: the first calls.
+    fn first_events(&self) -> Vec<Event> {
+        Vec::new()
+    }
+
     /// The events of one action, in their order.
     fn events(observation: &Self::Observation) -> &[Event];
 
@@ -53,10 +58,11 @@ impl<M: Historic> Machine for Judged<'_, M> {
     type Observation = M::Observation;
 
     fn initial(&self) -> Self::State {
-        JudgedState {
-            machine: self.machine.initial(),
-            monitor: Monitor::watching(self.machine.program(), self.guarantees),
+        let mut monitor = Monitor::watching(self.machine.program(), self.guarantees);
+        for event in self.machine.first_events() {
+            monitor.observe(&event);
         }
+        JudgedState { machine: self.machine.initial(), monitor }
     }
 
     fn enabled(&self, state: &Self::State, out: &mut Vec<M::Action>) {

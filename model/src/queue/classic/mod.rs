@@ -30,6 +30,7 @@
 
 use arrayvec::ArrayVec;
 
+use crate::contract::Historic;
 use crate::event::{Blocked, End, Event};
 use crate::machine::{Machine, Refused};
 use crate::os::process::ProcessState;
@@ -294,6 +295,24 @@ impl Machine for Classic {
             }
         };
         Ok(Observation { lane, step, result, events })
+    }
+}
+
+impl Historic for Classic {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn first_events(&self) -> Vec<Event> {
+        Classic::first_events(self).to_vec()
+    }
+
+    fn events(observation: &Observation) -> &[Event] {
+        &observation.events
+    }
+
+    fn end(&self, state: &State) -> End {
+        Classic::end(self, state)
     }
 }
 
