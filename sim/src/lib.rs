@@ -7,6 +7,7 @@ pub mod kernel;
 mod payload;
 pub mod schedule;
 mod script;
+pub mod settings;
 pub mod subject;
 pub mod sweep;
 pub mod trace;
