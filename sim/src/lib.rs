@@ -3,6 +3,7 @@
 pub mod case;
 pub mod check;
 pub mod host;
+pub mod keep;
 pub mod kernel;
 mod payload;
 pub mod schedule;
