@@ -5,7 +5,7 @@ use comfy_table::{Cell, CellAlignment, Color, Table, presets};
 /// A table without lines between its rows.
 pub(crate) fn table(header: &[&str], right: &[usize]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     table.set_header(header.iter().map(|text| Cell::new(text.to_uppercase())));
     for &column in right {
         if let Some(column) = table.column_mut(column) {

@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod check;
+pub mod counterexample;
 pub mod host;
 pub mod keep;
 pub mod kernel;
@@ -12,5 +13,6 @@ pub mod settings;
 pub mod subject;
 pub mod sweep;
 pub mod trace;
+pub mod world;
 
 pub use script::Stage;

@@ -8,7 +8,7 @@ use midput_model::program::{
     Exit, ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, Timeout,
 };
 use midput_model::queue::classic::{
-    Classic, Entry, HEADER_BYTES, LaneState, Lock, Observation, Point, Process, Shared, State,
+    Classic, Entry, HEADER_BYTES, LaneState, Lock, Observation, Point, Shared, State,
 };
 use midput_model::step::StepResult;
 use midput_scenarios::Hazard;
@@ -20,6 +20,8 @@ pub struct HazardWatch {
     empty_though_not: bool,
     /// A process died while another was alive.
     survived: bool,
+    /// The items whose frames were written whole: what is lost of them later, a reader lost.
+    handed_over: BTreeSet<ItemId>,
 }
 
 impl HazardWatch {
@@ -36,6 +38,12 @@ impl HazardWatch {
             self.empty_though_not |=
                 state.queues.iter().any(|queue| has_whole_frame(machine, queue));
         }
+        if let Some(lane) = observation.lane.filter(|_| observation.step.starts_with("write-")) {
+            let lane = state.lane(lane);
+            if lane.point == Point::FeedRelease && lane.failure.is_none() {
+                self.handed_over.extend(lane.item);
+            }
+        }
         for event in &observation.events {
             if matches!(event, Event::Death { .. }) {
                 self.survived |= state.processes.iter().any(|it| it.state.is_alive());
@@ -50,13 +58,13 @@ impl HazardWatch {
             found.insert(Hazard::H11);
         }
         if self.survived {
-            let view = View { machine, state };
+            let view = View { machine, state, handed_over: &self.handed_over };
             view.slots(&mut found);
             view.items(&mut found);
             view.locks(&mut found);
             view.frames(&mut found);
         }
-        View { machine, state }.blocked(&mut found);
+        View { machine, state, handed_over: &self.handed_over }.blocked(&mut found);
         found
     }
 }
@@ -72,6 +80,7 @@ fn frame_bytes(machine: &Classic, item: ItemId) -> u32 {
 struct View<'a> {
     machine: &'a Classic,
     state: &'a State,
+    handed_over: &'a BTreeSet<ItemId>,
 }
 
 impl View<'_> {
@@ -121,51 +130,22 @@ impl View<'_> {
         self.state.lanes.iter().any(|lane| lane.point.writes() && lane.item == Some(item))
     }
 
-    /// H2 and H13: a put has returned, and the item is nowhere any more.
+    /// H2 and H13: a put has returned, and the item never came whole into the pipe and is in no
+    /// living process. What a dying reader had taken is within the loss that G5 grants (`X6`).
     fn items(&self, found: &mut BTreeSet<Hazard>) {
         for item in self.put_items() {
-            let got = |lane: &LaneState| {
-                lane.results.contains(&Outcome::Item(item)) || lane.item == Some(item)
-            };
-            let buffered = |entry: &Entry| *entry == Entry::Item(item);
-            let somewhere = self.state.lanes.iter().any(got)
-                || self.state.locals.iter().any(|local| local.buffer.iter().any(buffered))
-                || self.state.queues.iter().any(|queue| {
-                    queue.content.iter().any(|run| {
-                        run.item == item
-                            && (run.to == frame_bytes(self.machine, item)
-                                || self.is_being_written(item))
-                    })
-                });
-            if !somewhere {
-                let left = matches!(
-                    self.state.process(self.producer(item)).state.exit(),
-                    Some(Exit::Code(_))
-                );
-                let taken = self.was_taken_by_the_dead(item);
-                found.insert(if left && !taken { Hazard::H13 } else { Hazard::H2 });
+            let waits = |entry: &Entry| *entry == Entry::Item(item);
+            let lanes = self.machine.lanes().iter().zip(&self.state.lanes);
+            let mut feeders = lanes.filter(|(lane, _)| matches!(lane.role, LaneRole::Feeder(_)));
+            let safe = self.handed_over.contains(&item)
+                || feeders.any(|(_, lane)| lane.item == Some(item))
+                || self.state.locals.iter().any(|local| local.buffer.iter().any(waits));
+            if !safe {
+                let exit = self.state.process(self.producer(item)).state.exit();
+                let left = matches!(exit, Some(Exit::Code(_)));
+                found.insert(if left { Hazard::H13 } else { Hazard::H2 });
             }
         }
-    }
-
-    /// An item that a producer handed over before it left can only have been lost by a reader.
-    fn was_taken_by_the_dead(&self, item: ItemId) -> bool {
-        let producer = self.producer(item);
-        let killed = |process: &Process| {
-            matches!(process.state.exit(), Some(Exit::Signal(_)))
-        };
-        let others = self.state.processes.iter().enumerate();
-        let cancelled = self.machine.program().processes[usize::from(producer.0)]
-            .lanes
-            .iter()
-            .flat_map(|lane| &lane.instructions)
-            .any(|it| {
-                matches!(it.operation, Operation::CancelJoinThread { .. })
-            });
-        !cancelled
-            && others
-                .filter(|(index, _)| *index != usize::from(producer.0))
-                .any(|(_, process)| killed(process))
     }
 
     /// The items whose put has returned without an error.

@@ -69,6 +69,28 @@ impl<'a> Runner<'a> {
         case: &Case,
         trace: Option<&mut TraceLog>,
     ) -> CaseOutcome {
+        let mut random = Random::new(case.seed, case.number);
+        let mut replay = case.choices.clone().map(Replay::new);
+        let strategy: &mut dyn Strategy = match &mut replay {
+            Some(replay) => replay,
+            None => &mut random,
+        };
+        let mut outcome = self.run_with::<Q>(case, strategy, trace);
+        let left = replay.as_ref().map_or(0, Replay::left);
+        if left > 0 && outcome.judged.verdict == Verdict::Pass {
+            let text = format!("the run ended with {left} recorded choices left");
+            outcome.judged.verdict = Verdict::Fail(vec![Failure::Replay(text)]);
+        }
+        outcome
+    }
+
+    /// Runs one case under a strategy and judges it.
+    pub fn run_with<Q: Subject<SimulatedOs>>(
+        &mut self,
+        case: &Case,
+        strategy: &mut dyn Strategy,
+        trace: Option<&mut TraceLog>,
+    ) -> CaseOutcome {
         let wants_trace = trace.is_some();
         self.observers.reset(&self.program);
         self.observers.trace = wants_trace.then(TraceLog::default);
@@ -79,12 +101,6 @@ impl<'a> Runner<'a> {
             Err(error) => return self.not_run(case, Failure::Replay(error.to_string())),
         };
         let settings = Settings { time_any: case.time_any, ..Settings::default() };
-        let mut random = Random::new(case.seed, case.number);
-        let mut replay = case.choices.clone().map(Replay::new);
-        let strategy: &mut dyn Strategy = match &mut replay {
-            Some(replay) => replay,
-            None => &mut random,
-        };
         let (host, observers, program) = (&mut self.host, &mut self.observers, &self.program);
         let ran = catch_unwind(AssertUnwindSafe(|| {
             host.run::<Q>(program, strategy, &mut directives, observers, settings)
@@ -100,18 +116,22 @@ impl<'a> Runner<'a> {
         if let (Some(trace), Some(log)) = (trace, self.observers.trace.take()) {
             *trace = log;
         }
-        let left = replay.as_ref().map_or(0, Replay::left);
-        let judged = self.judge(&ran.ending, left);
+        let judged = self.judge(&ran.ending);
         let mut outcome = self.outcome(case, judged, &directives);
         outcome.steps = ran.steps;
         outcome.all_ended = matches!(ran.ending, Ending::AllEnded);
         if outcome.judged.verdict != Verdict::Pass && outcome.case.choices.is_none() {
-            outcome.case.choices = Some(self.host.recorded());
+            outcome.case.choices = Some(self.recorded());
         }
         outcome
     }
 
-    fn judge(&self, ending: &Ending, choices_left: usize) -> Judged {
+    /// The choices of the last run, as a case keeps them.
+    pub fn recorded(&self) -> Vec<(usize, String)> {
+        self.host.recorded()
+    }
+
+    fn judge(&self, ending: &Ending) -> Judged {
         let violations = self.observers.violations();
         let hazards = self.observers.lockstep.as_ref().map(|it| it.hazards()).unwrap_or_default();
         let mut judged = judge(self.scenario, self.subject(), hazards, violations);
@@ -119,17 +139,14 @@ impl<'a> Runner<'a> {
             Ending::Diverged(divergence) => Some(Failure::Diverged(divergence.clone())),
             Ending::Replay(diverged) => Some(Failure::Replay(diverged.to_string())),
             Ending::StepLimit => {
-                let text = format!("the run did not end within {} steps", Settings::default().steps_max);
+                let limit = Settings::default().steps_max;
+                let text = format!("the run did not end within {limit} steps");
                 judged.verdict = Verdict::Inconclusive(text);
                 None
             }
             Ending::Setup(error) => {
                 judged.verdict = Verdict::Inconclusive(format!("not set up: {error}"));
                 None
-            }
-            _ if choices_left > 0 => {
-                let text = format!("the run ended with {choices_left} recorded choices left");
-                Some(Failure::Replay(text))
             }
             _ => None,
         };
