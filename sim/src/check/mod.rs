@@ -31,6 +31,8 @@ pub struct Observers {
     pub sites: Option<SitesSeen>,
     /// What the kills found.
     pub kills: Vec<KillFound>,
+    /// Whether the model's state after each kill is kept.
+    pub keep_states: bool,
     /// What every call returned, in order.
     pub returns: Vec<(LaneId, Outcome)>,
     /// How things stood at the end.
@@ -44,6 +46,8 @@ pub struct KillFound {
     pub process: ProcessId,
     /// The roles of the locks that the victim held.
     pub held: Vec<&'static str>,
+    /// The model's state right after it.
+    pub after: Option<classic::State>,
 }
 
 impl Observers {
@@ -117,7 +121,7 @@ impl Observers {
             let holder = semaphore.holder?;
             (kernel.process_of(holder) == process).then_some(semaphore.role)
         });
-        self.kills.push(KillFound { process, held: held.collect() });
+        self.kills.push(KillFound { process, held: held.collect(), after: None });
     }
 
     /// A process was killed from outside.
@@ -129,6 +133,9 @@ impl Observers {
     ) -> Result<(), Divergence> {
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.killed(kernel, process, signal)?;
+            if let (Some(found), true) = (self.kills.last_mut(), self.keep_states) {
+                found.after = Some(lockstep.state().clone());
+            }
         }
         if let Some(trace) = &mut self.trace {
             trace.killed(kernel, process, signal);

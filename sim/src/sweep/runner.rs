@@ -126,6 +126,11 @@ impl<'a> Runner<'a> {
         outcome
     }
 
+    /// Who watches the runs: what they noted of the last one, and what they keep.
+    pub fn observers(&mut self) -> &mut Observers {
+        &mut self.observers
+    }
+
     /// The choices of the last run, as a case keeps them.
     pub fn recorded(&self) -> Vec<(usize, String)> {
         self.host.recorded()

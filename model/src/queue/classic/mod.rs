@@ -38,11 +38,13 @@ use crate::program::{Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal
 use crate::step::StepResult;
 
 pub use ending::Ending;
+pub use from::From;
 pub use point::Point;
 pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};
 pub use waits::{Waits, why_stuck};
 
 mod ending;
+mod from;
 mod need;
 mod point;
 mod process;
