@@ -81,5 +81,6 @@ mod tests {
         assert!(values.clone().all(|value| seen.contains(value)));
         assert!(!seen.contains(3002 << 40));
         assert_eq!(seen.used, 3000);
+        assert!(!seen.contains(0) && seen.insert(0) && seen.contains(0) && !seen.insert(0));
     }
 }

@@ -5,7 +5,8 @@ mod proofs;
 mod properties;
 mod reference;
 
-use history::{ids, violations};
+use super::{Guarantee, Monitor};
+use history::{ids, parse, program, violations};
 
 /// Each row: maxsize, the history, and exactly the guarantees that it breaks.
 fn check(rows: &[(u32, &str, &str)]) {
@@ -261,7 +262,7 @@ fn g5_a_death_loses_no_more_than_it_may() {
 }
 
 #[test]
-fn g6_no_survivor_is_blocked_where_it_could_be_served() {
+fn g6_no_survivor_s_get_is_blocked_while_there_is_an_item() {
     check(&[
         (0, "P1 killed, P0 get, P0 blocked read-header", ""),
         (0, "P1 put a, P1 killed, P0 get, P0 blocked read-header", ""),
@@ -288,6 +289,19 @@ fn g6_no_survivor_is_blocked_where_it_could_be_served() {
             "P2 get, P2 killed, P1 put a, P1 done, P0 get, P0 blocked rlock.acquire",
             "",
         ),
+        // What is known to be lost is not waited for: that is for G5.
+        (
+            0,
+            "P1 put a, P1 done, P1 killed, P0 get nowait, P0 empty, P0 get, \
+             P0 blocked read-header",
+            "G5",
+        ),
+    ]);
+}
+
+#[test]
+fn g6_no_survivor_s_put_is_blocked_while_there_is_room() {
+    check(&[
         // A put is blocked rightly while the queue may be full …
         (
             1,
@@ -323,6 +337,13 @@ fn g6_no_survivor_is_blocked_where_it_could_be_served() {
             "P1 put a, P1 killed, P0 put m, P2 get, P0 blocked sem.acquire, \
              P2 blocked read-header",
             "G6 G8",
+        ),
+        // Here it is the get that is wrong; the put may well wait.
+        (
+            1,
+            "P1 put a, P1 done, P1 killed, P0 put m, P2 get, P0 blocked sem.acquire, \
+             P2 blocked rlock.acquire",
+            "G5 G6",
         ),
         // Nobody was killed: not for this guarantee.
         (
@@ -396,6 +417,13 @@ fn g8_room_comes_back() {
              P0 done, P0 put p nowait, P0 full",
             "G8",
         ),
+        // A living get that holds it may not have given its slot back yet.
+        (
+            2,
+            "P1 killed, P0 put m, P0 done, P0 put n, P0 done, P2 get, P0 get, P0 n, P0 put o, \
+             P0 done, P0 put p nowait, P0 full, P2 m",
+            "",
+        ),
         // It may have been full at some time during the call.
         (
             1,
@@ -453,4 +481,122 @@ fn g9_leaving_and_joining_end() {
         (0, "P1 exits, P0 join P1, P0 blocked process.join", "G9"),
         (0, "P1 killed, P0 join P1, P0 blocked process.join", "G9"),
     ]);
+}
+
+/// The monitor after a history.
+fn after(maxsize: u32, history: &str) -> Monitor {
+    let program = program(maxsize);
+    let mut monitor = Monitor::new(&program);
+    parse(&program, history)
+        .0
+        .iter()
+        .for_each(|event| monitor.observe(event));
+    monitor
+}
+
+#[test]
+fn what_no_longer_matters_is_forgotten() {
+    let get = "P0 get, P0 a, P0 get, P0 b";
+    let apart = format!("P1 put a, P1 done, P1T put b, P1T done, {get}");
+    let overlapping = format!("P1 put a, P1T put b, P1 done, P1T done, {get}");
+    assert_eq!(after(0, &apart), after(0, &overlapping));
+
+    // Whether P2T called before or after b was out matters as long as order does.
+    let put = "P1 put a, P1 done, P1 put b, P1 done, P0T get";
+    let before = format!("{put}, P2T get, P0 get, P0 b");
+    let behind = format!("{put}, P0 get, P0 b, P2T get");
+    assert_ne!(after(0, &before), after(0, &behind));
+    let broken = "P2 put x, P2 done, P2 put y, P2 done, P0 get, P0 y, P0 get, P0 x";
+    let [before, behind] = [before, behind].map(|head| after(0, &format!("{head}, {broken}")));
+    assert_eq!(before, behind);
+    assert_eq!(
+        before.violations().iter().collect::<Vec<_>>(),
+        [Guarantee::G2]
+    );
+}
+
+#[test]
+fn whether_there_was_room_is_forgotten_once_room_did_not_come_back() {
+    // In the first the put of z has seen two others, in the second none.
+    let first = "P1 killed, P2T put z, P2 put x, P0T put n, P2 full, P0T full";
+    let second = "P1 killed, P2 put x, P0T put n, P2 full, P0T full, P2T put z";
+    let [first, second] =
+        [first, second].map(|head| after(2, &format!("{head}, P0 put m, P0 full")));
+    assert!(first.violations().contains(Guarantee::G8));
+    assert_eq!(first, second);
+}
+
+#[test]
+fn how_a_guarantee_was_broken_is_told_and_not_compared() {
+    let once = after(0, "P0 get, P0 garbage");
+    let same = after(0, "P2 get, P2 garbage");
+    assert_eq!(once, same);
+    assert_ne!(once.found(), same.found());
+    assert_ne!(once, after(0, "P0 get, P0 torn"));
+}
+
+#[test]
+fn names_that_the_program_does_not_have_are_no_harm() {
+    use crate::event::{Blocked, End, Event};
+    use crate::program::*;
+    let (lane, item, queue) = (LaneId(200), ItemId(900), QueueId(90));
+    let timeout = Timeout::Never;
+    let events = [
+        Event::Call {
+            lane,
+            operation: Operation::Put {
+                queue,
+                item,
+                timeout,
+            },
+        },
+        Event::Return {
+            lane,
+            outcome: Outcome::Done,
+        },
+        Event::Call {
+            lane: LaneId(0),
+            operation: Operation::Put {
+                queue,
+                item,
+                timeout,
+            },
+        },
+        Event::Return {
+            lane: LaneId(0),
+            outcome: Outcome::Done,
+        },
+        Event::Call {
+            lane: LaneId(1),
+            operation: Operation::Get { queue, timeout },
+        },
+        Event::Return {
+            lane: LaneId(1),
+            outcome: Outcome::Item(item),
+        },
+        Event::Death {
+            process: ProcessId(77),
+            exit: Exit::Code(0),
+        },
+        Event::Overdue { lane },
+    ];
+    let blocked = Blocked {
+        lane,
+        step: "wait".to_owned(),
+        offset: 0,
+        leaving: true,
+    };
+    let found = super::judge(
+        &program(1),
+        &events,
+        &End {
+            blocked: vec![blocked],
+        },
+    );
+    assert_eq!(ids(&found), "G1 G7");
+    assert!(
+        found
+            .iter()
+            .all(|violation| !violation.describe(&program(1)).is_empty())
+    );
 }
