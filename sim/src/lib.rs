@@ -10,5 +10,6 @@ mod script;
 pub mod subject;
 pub mod sweep;
 pub mod trace;
+pub mod world;
 
 pub use script::Stage;

@@ -1,0 +1,3 @@
+//! Where the steps of a program happen, beside the simulated kernel.
+
+pub mod native;
