@@ -295,7 +295,7 @@ const ENTRIES: [Entry; 15] = [
                its producer",
         rules: &["Q8", "Q13"],
         guarantees: &[],
-        scenario: Some("no-fault/one-producer-two-consumers-timed"),
+        scenario: Some("no-fault/one-producer-two-consumers-nowait"),
         remedy: "Never take Empty as the end: count the items, or send one that says it is the last.",
     },
     Entry {

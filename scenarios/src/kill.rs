@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 /// `P1 SIGKILL blocked in P0.main read-header[1]` (with an offset where bytes have moved) and
 /// `P1 SIGKILL after P1.feed wlock.release[1]`.
 ///
-/// The site is a place of the victim's own lanes, or for [`Place::Blocked`] and the others of any
-/// lane: "P1 dies when P0 is there".
+/// The site is mostly one of the victim's own lanes, but may be any lane's: `P1` dies when `P0` is
+/// there.
 ///
 /// ```
 /// use midput_scenarios::{KillPoint, Place};

@@ -18,6 +18,7 @@ use crate::check::Observers;
 use crate::host::{Directives, Ending, Host, Settings};
 use crate::kernel::SimulatedOs;
 use crate::schedule::{Random, Replay, Strategy};
+use crate::settings::Shard;
 use crate::subject::Subject;
 use crate::trace::TraceLog;
 
@@ -188,8 +189,10 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
 pub struct SweepOptions {
     /// What the cases are drawn from.
     pub seed: u64,
-    /// How many cases.
+    /// How many cases, all shards together.
     pub cases: u64,
+    /// Which of them.
+    pub shard: Shard,
     /// How many threads.
     pub jobs: usize,
     /// Stop after so many failing cases; 0 is never.
@@ -218,10 +221,11 @@ pub fn sweep<Q: Subject<SimulatedOs>>(
         let mut runner = Runner::new(scenario, lockstep);
         let mut outcomes = Vec::new();
         while !over.load(Ordering::Relaxed) && !stop() {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            if number >= options.cases {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= options.shard.share(options.cases) {
                 break;
             }
+            let number = options.shard.case(index);
             let case = draw(scenario, subject, census, options.seed, number, options.time_any);
             let outcome = run_checked::<Q>(&mut runner, &case, options.twice);
             if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
