@@ -432,7 +432,7 @@ impl Harness<'_> {
         NativeRun {
             end: End { blocked: blocked.iter().map(|(blocked, _)| blocked.clone()).collect() },
             ended,
-            exits: self.processes.iter().enumerate().map(exit).collect(),
+            exits: self.processes.iter().enumerate().map(exit).collect::<Vec<_>>(),
             killed: self.processes.iter().map(|watched| watched.killed).collect(),
             landed: self.landed,
             held: blocked
@@ -442,6 +442,7 @@ impl Harness<'_> {
                 .collect(),
             took,
             logs,
+            alive,
         }
     }
 }

@@ -58,7 +58,9 @@ pub struct NativeRun {
     pub ended: bool,
     /// The log of every process of the program.
     pub logs: Vec<ProcessLog>,
-    /// By process: how it ended by itself, where that is known.
+    /// By process: whether it was alive when nothing could move any more.
+    pub alive: Vec<bool>,
+    /// By process: how it ended, where that is known and it was dead by then.
     pub exits: Vec<Option<Exit>>,
     /// By process: the kill of the run that ended it.
     pub killed: Vec<Option<Killed>>,

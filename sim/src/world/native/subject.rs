@@ -85,10 +85,7 @@ fn perform(scene: &Scene, argument: Option<&[u8]>) -> Result<(), Problem> {
             match Script::<NativeOs, Classic<NativeOs>>::child(NativeOs, program, argument) {
                 Ok(script) => script,
                 // A child that cannot take up its queues ends at once with code 1.
-                Err(_) => {
-                    midput_real::block_on(NativeOs.process_exit(1, Site::new("exit")));
-                    return Ok(());
-                }
+                Err(_) => match midput_real::block_on(NativeOs.process_exit(1, Site::new("exit"))) {},
             }
         }
     };
