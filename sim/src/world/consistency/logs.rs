@@ -46,7 +46,9 @@ impl<'a> Logs<'a> {
     pub(super) fn new(machine: &Classic, run: &'a NativeRun) -> Self {
         let mut lanes = vec![LaneLog::default(); machine.lanes().len()];
         for record in run.logs.iter().flat_map(|log| &log.records) {
-            let Some(lane) = lanes.get_mut(usize::from(record.lane.0)) else { continue };
+            let Some(lane) = lanes.get_mut(usize::from(record.lane.0)) else {
+                continue;
+            };
             let steps = lane.steps.len();
             match &record.what {
                 What::Begin { step, .. } => lane.open = Some((&step.name, record.at)),
@@ -67,9 +69,17 @@ impl<'a> Logs<'a> {
             }
         }
         let last = |log: &crate::world::native::ProcessLog| {
-            log.records.iter().map(|record| record.at).max().unwrap_or(0)
+            log.records
+                .iter()
+                .map(|record| record.at)
+                .max()
+                .unwrap_or(0)
         };
-        Self { run, lanes, last: run.logs.iter().map(last).collect() }
+        Self {
+            run,
+            lanes,
+            last: run.logs.iter().map(last).collect(),
+        }
     }
 
     pub(super) fn lane(&self, lane: LaneId) -> &LaneLog<'a> {
@@ -77,7 +87,11 @@ impl<'a> Logs<'a> {
     }
 
     pub(super) fn is_alive(&self, process: ProcessId) -> bool {
-        self.run.alive.get(usize::from(process.0)).copied().unwrap_or(false)
+        self.run
+            .alive
+            .get(usize::from(process.0))
+            .copied()
+            .unwrap_or(false)
     }
 
     pub(super) fn records(&self) -> usize {

@@ -83,7 +83,11 @@ pub fn check(machine: &Classic, run: &NativeRun) -> Result<Consistent, Inconsist
     }
     let mut seen = BTreeSet::from([fingerprint(&first)]);
     let candidates = first.candidates(machine, &logs);
-    let mut path = vec![Frame { node: first, candidates, events: events.len() }];
+    let mut path = vec![Frame {
+        node: first,
+        candidates,
+        events: events.len(),
+    }];
     let mut misfits = Vec::new();
     while let Some(frame) = path.last_mut() {
         events.truncate(frame.events);
@@ -109,13 +113,21 @@ pub fn check(machine: &Classic, run: &NativeRun) -> Result<Consistent, Inconsist
         events.extend(new);
         match node.is_goal(machine, &logs) {
             Ok(true) => {
-                return Ok(Consistent { state: node.state, events, searched: seen.len() });
+                return Ok(Consistent {
+                    state: node.state,
+                    events,
+                    searched: seen.len(),
+                });
             }
             Ok(false) => {}
             Err(misfit) => misfits.push((node.matched(), misfit)),
         }
         let candidates = node.candidates(machine, &logs);
-        path.push(Frame { node, candidates, events: events.len() });
+        path.push(Frame {
+            node,
+            candidates,
+            events: events.len(),
+        });
     }
     Err(furthest)
 }
@@ -123,7 +135,10 @@ pub fn check(machine: &Classic, run: &NativeRun) -> Result<Consistent, Inconsist
 /// Keeps the misfits of the node that came furthest.
 fn note(furthest: &mut Inconsistent, node: &Node, misfits: &mut Vec<(usize, String)>) {
     let matched = node.matched();
-    let here = misfits.iter().filter(|(at, _)| *at == matched).map(|(_, misfit)| misfit);
+    let here = misfits
+        .iter()
+        .filter(|(at, _)| *at == matched)
+        .map(|(_, misfit)| misfit);
     if matched > furthest.matched || furthest.misfits.is_empty() {
         furthest.matched = matched;
         furthest.misfits = here.cloned().collect();

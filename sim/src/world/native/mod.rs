@@ -41,7 +41,11 @@ pub struct NativeOptions {
 impl NativeOptions {
     /// 20 ms of stillness are a hang; a run takes 10 s at most.
     pub fn new(executable: PathBuf) -> Self {
-        Self { executable, hang_after: HANG_AFTER_LEAST, deadline: Duration::from_secs(10) }
+        Self {
+            executable,
+            hang_after: HANG_AFTER_LEAST,
+            deadline: Duration::from_secs(10),
+        }
     }
 }
 
@@ -134,21 +138,27 @@ pub fn run(
         return Err(NativeError::Subject(subject.to_owned()));
     }
     let kills = resolve_kills(program, kills)?;
-    let holds = holds.iter().map(|site| target(program, site)).collect::<Result<_, _>>()?;
+    let holds = holds
+        .iter()
+        .map(|site| target(program, site))
+        .collect::<Result<_, _>>()?;
     harness::run(program, subject, kills, holds, options)
 }
 
-fn resolve_kills(
-    program: &Program,
-    kills: &[KillPoint],
-) -> Result<Vec<setup::Kill>, NativeError> {
+fn resolve_kills(program: &Program, kills: &[KillPoint]) -> Result<Vec<setup::Kill>, NativeError> {
     let resolve = |(index, kill): (usize, &KillPoint)| {
         if usize::from(kill.process.0) >= program.processes.len() {
             return Err(NativeError::Unknown(format!("P{}", kill.process.0)));
         }
         let target = target(program, &kill.site)?;
         let (victim, place, signal) = (kill.process, kill.place, kill.signal);
-        Ok(setup::Kill { index, victim, target, place, signal })
+        Ok(setup::Kill {
+            index,
+            victim,
+            target,
+            place,
+            signal,
+        })
     };
     kills.iter().enumerate().map(resolve).collect()
 }
@@ -158,7 +168,12 @@ fn target(program: &Program, site: &Site) -> Result<setup::Target, NativeError> 
     let found = (0u8..).zip(&lanes).find(|(_, lane)| lane.name == site.lane);
     let (index, _) = found.ok_or_else(|| NativeError::Unknown(site.lane.clone()))?;
     let (step, occurrence, offset) = (site.step.clone(), site.occurrence, site.offset);
-    Ok(setup::Target { lane: LaneId(index), step, occurrence, offset })
+    Ok(setup::Target {
+        lane: LaneId(index),
+        step,
+        occurrence,
+        offset,
+    })
 }
 
 /// Whether nobody can write the pipe any more and nothing is left in it.
