@@ -1,5 +1,6 @@
 //! Programs of real processes on the real kernel.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use midput_model::program::{
 use midput_model::queue::classic::{Classic, Environment, Time};
 use midput_scenarios::KillPoint;
 use midput_sim::world::consistency::{Consistent, check};
-use midput_sim::world::native::{self, NativeError, NativeOptions, NativeRun};
+use midput_sim::world::native::{self, NativeError, NativeOptions, NativeRun, What};
 
 const QUEUE: QueueId = QueueId(0);
 const NEVER: Timeout = Timeout::Never;
@@ -293,4 +294,36 @@ fn a_run_beyond_its_deadline_is_inconclusive_and_leaves_nobody() {
         error.to_string().contains("P0.main poll[1] Limited"),
         "{error}"
     );
+}
+
+/// Every place of the run: before and after each step that the two processes did without a kill,
+/// and blocked in each that may wait.
+#[test]
+fn a_kill_at_every_site_is_one_of_the_models_runs() {
+    let program = program(&[10, 70_000], &[get(Timeout::Milliseconds(30)), join()]);
+    let names: Vec<_> = program.lanes().into_iter().map(|lane| lane.name).collect();
+    let free = run(&program, &[]).unwrap();
+    let mut kills = BTreeSet::new();
+    for record in free.logs.iter().flat_map(|log| &log.records) {
+        let places: &[&str] = match &record.what {
+            What::Done { .. } => &["before", "after"],
+            What::Begin { .. } => &["blocked in"],
+            _ => continue,
+        };
+        if let What::Done { step, .. } | What::Begin { step, .. } = &record.what {
+            let site = format!("{} {}", names[usize::from(record.lane.0)], step.name);
+            for place in places {
+                let process = &site[..2];
+                let kill = format!("{process} SIGKILL {place} {site}[{}]", step.occurrence);
+                kills.insert(kill);
+            }
+        }
+    }
+    let mut landed = 0;
+    for kill in &kills {
+        let run = run(&program, &[kill]).unwrap_or_else(|error| panic!("{kill}: {error}"));
+        consistent(&program, &run);
+        landed += usize::from(run.landed[0]);
+    }
+    assert!(landed * 3 > kills.len(), "{landed} of {}", kills.len());
 }

@@ -93,8 +93,10 @@ fn perform(scene: &Scene, argument: Option<&[u8]>) -> Result<(), Problem> {
                 Ok(script) => script,
                 // A child that cannot take up its queues ends at once with code 1.
                 Err(_) => {
-                    let exit = async { NativeOs.process_exit(1, Site::new("exit")).await };
-                    match midput_real::block_on(exit) {}
+                    midput_real::block_on(async {
+                        NativeOs.process_exit(1, Site::new("exit")).await;
+                    });
+                    return Ok(());
                 }
             }
         }
