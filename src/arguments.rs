@@ -43,9 +43,6 @@ pub(crate) enum Command {
     Explore(Explore),
     /// List scenarios, kill sites, hazards, guarantees or kept cases.
     List(List),
-    /// One process of a native run. Not for people.
-    #[command(hide = true)]
-    Subject,
 }
 
 #[derive(Clone, Debug, Default, Args)]

@@ -19,10 +19,11 @@ mod select;
 mod table;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if matches!(arguments.command, Some(Command::Subject)) {
-        return subject();
+    // A process of a native run is this program again: it plays its part and never returns.
+    if midput_sim::world::native::is_subject() {
+        midput_sim::world::native::subject_main();
     }
+    let arguments = Arguments::parse();
     let settings = match Settings::from_environment() {
         Ok(settings) => settings,
         Err(error) => {
@@ -62,7 +63,6 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         Some(Command::Trace(trace)) => replay::trace(&trace, settings),
         Some(Command::Explore(explore)) => explore::explore(&explore),
         Some(Command::List(list)) => list::list(&list),
-        Some(Command::Subject) => Ok(Status::Usage),
     }
 }
 
@@ -77,9 +77,4 @@ fn start_log(settings: &Settings) -> anyhow::Result<()> {
         .without_time()
         .init();
     Ok(())
-}
-
-fn subject() -> ExitCode {
-    eprintln!("midput: 'subject' runs one process of a native run; it is not for people");
-    Status::Usage.into()
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use midput_model::event::End;
 use midput_model::program::{LaneId, Outcome, Program};
@@ -235,39 +235,52 @@ pub fn sweep<Q: Subject<SimulatedOs>>(
     stop: &(dyn Fn() -> bool + Sync),
     done: &(dyn Fn(&CaseOutcome) + Sync),
 ) -> Vec<CaseOutcome> {
-    let next = AtomicU64::new(0);
     let failures = AtomicU64::new(0);
-    let over = AtomicBool::new(false);
     let subject = if lockstep { "classic" } else { "user" };
+    in_jobs(options, || Runner::new(scenario, lockstep), |runner, number| {
+        let over = options.failures_max > 0
+            && failures.load(Ordering::Relaxed) >= options.failures_max;
+        if over || stop() {
+            return None;
+        }
+        let case = draw(scenario, subject, census, options.seed, number, options.time_any);
+        let outcome = run_checked::<Q>(runner, &case, options.twice);
+        if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
+            failures.fetch_add(1, Ordering::Relaxed);
+        }
+        done(&outcome);
+        Some(outcome)
+    })
+}
+
+/// Shares the cases of a sweep's shard out to threads: `case` runs one, or says `None` to stop.
+/// The outcomes come back in the order of the cases, whatever the jobs.
+pub(super) fn in_jobs<W>(
+    options: &SweepOptions,
+    worker: impl Fn() -> W + Sync,
+    case: impl Fn(&mut W, u64) -> Option<CaseOutcome> + Sync,
+) -> Vec<CaseOutcome> {
+    let next = AtomicU64::new(0);
     let work = || {
-        let mut runner = Runner::new(scenario, lockstep);
+        let mut state = worker();
         let mut outcomes = Vec::new();
-        while !over.load(Ordering::Relaxed) && !stop() {
+        loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             if index >= options.shard.share(options.cases) {
-                break;
+                return outcomes;
             }
-            let number = options.shard.case(index);
-            let case = draw(scenario, subject, census, options.seed, number, options.time_any);
-            let outcome = run_checked::<Q>(&mut runner, &case, options.twice);
-            if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
-                let failed = failures.fetch_add(1, Ordering::Relaxed) + 1;
-                if options.failures_max > 0 && failed >= options.failures_max {
-                    over.store(true, Ordering::Relaxed);
-                }
+            match case(&mut state, options.shard.case(index)) {
+                Some(outcome) => outcomes.push(outcome),
+                None => return outcomes,
             }
-            done(&outcome);
-            outcomes.push(outcome);
         }
-        outcomes
     };
     let mut outcomes = if options.jobs <= 1 {
         work()
     } else {
         std::thread::scope(|scope| {
             let jobs: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
-            let outcomes = jobs.into_iter().flat_map(|job| job.join().unwrap_or_default());
-            outcomes.collect()
+            jobs.into_iter().flat_map(|job| job.join().unwrap_or_default()).collect()
         })
     };
     outcomes.sort_by_key(|outcome| outcome.case.number);
