@@ -80,6 +80,9 @@ pub(crate) struct Check {
     /// How long a native run may go on without ending or hanging for good [default: 10s].
     #[arg(long, value_parser = time)]
     pub hang_after: Option<Duration>,
+    /// How time passes in simulation [default: patient].
+    #[arg(long)]
+    pub time: Option<Time>,
     /// Run every simulated case twice and compare.
     #[arg(long)]
     pub twice: bool,

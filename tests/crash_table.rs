@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 
 use midput_model::explore::{Limits, explore};
 use midput_model::program::{LaneId, Outcome};
-use midput_model::queue::classic::{Classic as Machine, From, Point, State};
+use midput_model::queue::classic::{Classic as Machine, From, Point, State, Time};
 use midput_scenarios::Scenario;
 use midput_sim::case::Case;
 use midput_sim::subject::Classic;
@@ -220,7 +220,7 @@ fn simulation_and_every_continuation_in_the_model_show_the_crash_table() {
             cells.insert(cell(lockstep.machine(), lockstep.state()));
             let after = observers.kills[0].after.clone().unwrap();
             assert_eq!(objects(&after), row.left, "{}: right after the crash", scenario.name);
-            let model = machine(scenario);
+            let model = machine(scenario, Time::Patient);
             let explored = explore(&From::new(&model, after), Limits::default(), |visit| {
                 if visit.is_end() {
                     cells.insert(cell(&model, visit.state));

@@ -10,10 +10,10 @@ use midput_sim::keep;
 use midput_sim::settings::{DEFAULT_SEED, Settings};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
-    CaseOutcome, Census, Report, ReportVerdict, Runner, SweepOptions, census, sweep,
+    CaseOutcome, Census, Report, ReportVerdict, Runner, Scope, SweepOptions, census, sweep,
 };
 
-use crate::arguments::{Check, WorldArgument};
+use crate::arguments::{Check, Time, WorldArgument};
 use crate::exit::Status;
 use crate::failure;
 use crate::replay::last_file;
@@ -52,7 +52,7 @@ impl Plan {
             jobs: arguments.jobs.unwrap_or(processors).max(1),
             failures_max: arguments.max_fail.unwrap_or(3),
             twice: arguments.twice || settings.twice.unwrap_or(false),
-            time_any: false,
+            time_any: arguments.time == Some(Time::Any),
         };
         let budget = arguments.budget.or(settings.budget);
         let out = arguments.out.as_deref().or(settings.out.as_deref());
@@ -172,6 +172,7 @@ fn one(
         outcomes.push(outcome);
     }
     let mut planned = kept.len() as u64;
+    let mut scope = Scope::Part;
     if settings.case.is_none() {
         let program = Arc::new(scenario.program.clone());
         let census = census::<Classic<_>>(scenario, &program, plan.options.seed);
@@ -179,6 +180,7 @@ fn one(
         if world == World::Native {
             options.cases = native_cases(&options, &census, scenario);
         }
+        scope = Scope::of(&options, &census, world == World::Native);
         planned += options.shard.share(options.cases);
         outcomes.extend(match world {
             World::Sim => sweep::<Classic<_>>(scenario, &census, &options, true, stop, &done),
@@ -187,7 +189,7 @@ fn one(
             ),
         });
     }
-    Ok(Report::new(scenario, "classic", world.name(), planned, outcomes))
+    Ok(Report::new(scenario, "classic", world.name(), planned, scope, outcomes))
 }
 
 /// Native cases are slow: one for every ten simulated ones, but every kill site once.

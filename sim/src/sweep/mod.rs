@@ -11,5 +11,5 @@ pub use census::{Census, census};
 pub use draw::draw;
 pub use judge::{Failure, Judged, Verdict, judge};
 pub use native::{run_native, sweep_native};
-pub use report::{Failed, Report, ReportVerdict};
+pub use report::{Report, ReportVerdict, Scope};
 pub use runner::{CaseOutcome, Runner, SweepOptions, machine, sweep};

@@ -12,7 +12,7 @@ use midput_scenarios::Scenario;
 use super::census::Census;
 use super::draw::draw;
 use super::judge::{Failure, Judged, Verdict, judge};
-use super::runner::{CaseOutcome, SweepOptions, in_jobs};
+use super::runner::{CaseOutcome, SweepOptions, in_jobs, machine};
 use crate::case::Case;
 use crate::check::HazardWatch;
 use crate::world::consistency::{self, Consistent};
@@ -21,7 +21,8 @@ use crate::world::native::{self, NativeError, NativeOptions, NativeRun};
 /// Runs one case with real processes and judges it as a simulated one. Its choices are not
 /// followed: real processes run freely.
 pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> CaseOutcome {
-    let machine = machine(scenario);
+    // Waits of free-running processes may expire at any moment.
+    let machine = machine(scenario, Time::Any);
     let run = native::run(&scenario.program, "classic", &case.kills, &case.holds, options);
     match run {
         Ok(run) => conclude(scenario, case, &machine, &run),
@@ -32,13 +33,6 @@ pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> 
             _ => Verdict::Fail(vec![Failure::Inconsistent(error.to_string())]),
         }),
     }
-}
-
-/// The model of free-running processes: waits may expire at any moment.
-fn machine(scenario: &Scenario) -> Classic {
-    let environment =
-        classic::Environment { time: Time::Any, kills: u8::MAX, ..Default::default() };
-    Classic::new(scenario.program.clone(), environment)
 }
 
 fn conclude(scenario: &Scenario, case: &Case, machine: &Classic, run: &NativeRun) -> CaseOutcome {

@@ -5,11 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use midput_model::program::Program;
 use midput_scenarios::{Expect, Goal, Hazard, Scenario};
 
+use super::census::Census;
 use super::judge::Verdict;
-use super::runner::CaseOutcome;
-
-/// A case that failed.
-pub type Failed = CaseOutcome;
+use super::runner::{CaseOutcome, SweepOptions};
 
 /// What a sweep adds up to.
 #[derive(Clone, Debug)]
@@ -31,10 +29,34 @@ pub struct Report {
     /// The goals, and whether each was reached.
     pub goals: Vec<(Goal, bool)>,
     /// The failing cases, in their order.
-    pub failures: Vec<Failed>,
+    pub failures: Vec<CaseOutcome>,
     /// The first inconclusive case's reason, and how many there were.
     pub inconclusive: Option<(String, u64)>,
     expect_failure: bool,
+    scope: Scope,
+}
+
+/// How much of a scenario a sweep covers, and so what it must have reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it: every goal must be reached.
+    Whole,
+    /// Every kill site, but under no schedule of ours: the goals that are kills must be reached.
+    Kills,
+    /// A part: what it must reach cannot be asked of it alone.
+    Part,
+}
+
+impl Scope {
+    /// The scope of a sweep of so many cases, in which a shard does its share.
+    pub fn of(options: &SweepOptions, census: &Census, native: bool) -> Self {
+        let sites = census.kills.len() as u64;
+        match (options.shard.of > 1 || options.cases < sites, native) {
+            (true, _) => Self::Part,
+            (false, true) => Self::Kills,
+            (false, false) => Self::Whole,
+        }
+    }
 }
 
 impl Report {
@@ -44,6 +66,7 @@ impl Report {
         subject: &str,
         world: &'static str,
         planned: u64,
+        scope: Scope,
         outcomes: Vec<CaseOutcome>,
     ) -> Self {
         let mut report = Self {
@@ -54,10 +77,20 @@ impl Report {
             steps: 0,
             kills: BTreeMap::new(),
             hazards: BTreeMap::new(),
-            goals: scenario.goals(subject).iter().map(|goal| (goal.clone(), false)).collect(),
+            goals: scenario
+                .goals(subject)
+                .iter()
+                .filter(|goal| match scope {
+                    Scope::Whole => true,
+                    Scope::Kills => matches!(goal, Goal::Kill { .. } | Goal::KillHolding(_)),
+                    Scope::Part => false,
+                })
+                .map(|goal| (goal.clone(), false))
+                .collect(),
             failures: Vec::new(),
             inconclusive: None,
             expect_failure: matches!(scenario.expect, Expect::Fail { .. }),
+            scope,
         };
         for outcome in outcomes {
             report.add(&scenario.program, outcome);
@@ -106,7 +139,9 @@ impl Report {
     /// What the sweep says: a canary passes where it fails.
     pub fn verdict(&self) -> ReportVerdict {
         if self.expect_failure {
-            return if self.failures.is_empty() {
+            return if self.failures.is_empty() && self.scope == Scope::Part {
+                ReportVerdict::Inconclusive("it must fail, and this part did not".to_owned())
+            } else if self.failures.is_empty() {
                 ReportVerdict::Fail("it must fail, and nothing was found".to_owned())
             } else {
                 ReportVerdict::Pass
@@ -118,7 +153,7 @@ impl Report {
         if let Some((reason, count)) = &self.inconclusive {
             return ReportVerdict::Inconclusive(format!("{count} cases: {reason}"));
         }
-        if self.run == 0 {
+        if self.run == 0 && self.planned > 0 {
             return ReportVerdict::Inconclusive("no case ran".to_owned());
         }
         let missed = self.missed();

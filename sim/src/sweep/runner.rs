@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use midput_model::event::End;
 use midput_model::program::{LaneId, Outcome, Program};
-use midput_model::queue::classic;
+use midput_model::queue::classic::{self, Time};
 use midput_scenarios::{KillPoint, Scenario};
 
 use super::census::Census;
 use super::draw::draw;
 use super::judge::{Failure, Judged, Verdict, judge};
 use crate::case::Case;
-use crate::check::Observers;
+use crate::check::{Lockstep, Observers};
 use crate::host::{Directives, Ending, Host, Settings};
 use crate::kernel::SimulatedOs;
 use crate::schedule::{Random, Replay, Strategy};
@@ -52,15 +52,27 @@ pub struct Runner<'a> {
     host: Host,
     observers: Observers,
     lockstep: bool,
+    time_any: bool,
 }
 
 impl<'a> Runner<'a> {
     /// A runner for the cases of `scenario`; `lockstep` says whether its subject has a model.
     pub fn new(scenario: &'a Scenario, lockstep: bool) -> Self {
         let program = Arc::new(scenario.program.clone());
-        let machine = lockstep.then(|| Arc::new(machine(scenario)));
+        let machine = lockstep.then(|| Arc::new(machine(scenario, Time::Patient)));
         let observers = Observers::new(&program, machine.as_ref());
-        Self { scenario, program, host: Host::default(), observers, lockstep }
+        let host = Host::default();
+        Self { scenario, program, host, observers, lockstep, time_any: false }
+    }
+
+    /// Time passes in the model as it does in the case.
+    fn set_time(&mut self, any: bool) {
+        if self.lockstep && self.time_any != any {
+            let time = if any { Time::Any } else { Time::Patient };
+            let machine = Arc::new(machine(self.scenario, time));
+            self.observers.lockstep = Some(Lockstep::new(machine));
+            self.time_any = any;
+        }
     }
 
     /// Runs one case and judges it. With a `trace`, notes what a trace is rendered from.
@@ -92,6 +104,7 @@ impl<'a> Runner<'a> {
         trace: Option<&mut TraceLog>,
     ) -> CaseOutcome {
         let wants_trace = trace.is_some();
+        self.set_time(case.time_any);
         self.observers.reset(&self.program);
         self.observers.trace = wants_trace.then(TraceLog::default);
         let directives =
@@ -195,9 +208,9 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// The model of a scenario's program.
-pub fn machine(scenario: &Scenario) -> classic::Classic {
-    let environment = classic::Environment { kills: u8::MAX, ..classic::Environment::default() };
+/// The model of a scenario's program, in which the environment may kill as often as it likes.
+pub fn machine(scenario: &Scenario, time: Time) -> classic::Classic {
+    let environment = classic::Environment { time, kills: u8::MAX, ..Default::default() };
     classic::Classic::new(scenario.program.clone(), environment)
 }
 
