@@ -2,12 +2,17 @@
 
 pub mod case;
 pub mod check;
+pub mod counterexample;
 pub mod host;
+pub mod keep;
 pub mod kernel;
 mod payload;
 pub mod schedule;
 mod script;
+pub mod settings;
 pub mod subject;
+pub mod sweep;
 pub mod trace;
+pub mod world;
 
 pub use script::Stage;

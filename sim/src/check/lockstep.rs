@@ -1,6 +1,7 @@
 //! Lockstep: each step of the real code must be a step of the model, with the same result, and
 //! whoever cannot step here must not be able to step there.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use midput_model::event::Event;
@@ -9,6 +10,9 @@ use midput_model::program::{LaneId, ProcessId, Signal};
 use midput_model::queue::classic::{Action, Classic, Observation, State};
 use midput_model::step::StepResult;
 
+use midput_scenarios::Hazard;
+
+use super::hazard::HazardWatch;
 use crate::kernel::{Grant, Kernel, Record};
 
 /// Where code and model part.
@@ -29,23 +33,30 @@ pub struct Lockstep {
     machine: Arc<Classic>,
     initial: State,
     state: State,
+    hazards: HazardWatch,
 }
 
 impl Lockstep {
     /// The model of `machine`, from its beginning.
     pub fn new(machine: Arc<Classic>) -> Self {
         let initial = machine.initial();
-        Self { state: initial.clone(), initial, machine }
+        Self { state: initial.clone(), initial, machine, hazards: HazardWatch::default() }
     }
 
     /// Back to the beginning.
     pub fn reset(&mut self) {
         self.state.clone_from(&self.initial);
+        self.hazards.reset();
     }
 
     /// The model's machine.
     pub fn machine(&self) -> &Classic {
         &self.machine
+    }
+
+    /// The hazards that the run has shown.
+    pub fn hazards(&self) -> BTreeSet<Hazard> {
+        self.hazards.conclude(&self.machine, &self.state)
     }
 
     /// The model's state now.
@@ -116,6 +127,7 @@ impl Lockstep {
             .machine
             .apply(&mut self.state, &action)
             .map_err(|refused| refusal(at(), &refused, found()))?;
+        self.hazards.observe(&self.machine, &self.state, &observation);
         self.compare(kernel, record, &observation, at)
     }
 
@@ -158,6 +170,7 @@ impl Lockstep {
             .machine
             .apply(&mut self.state, action)
             .map_err(|refused| refusal(at.clone(), &refused, "a death".into()))?;
+        self.hazards.observe(&self.machine, &self.state, &observation);
         compare_events(kernel, &at, &observation.events)
     }
 }

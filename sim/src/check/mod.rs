@@ -4,15 +4,19 @@ use std::sync::Arc;
 
 use midput_model::contract::{Monitor, Violation};
 use midput_model::event::{End, Event};
-use midput_model::program::{ProcessId, Program, Signal};
+use midput_model::program::{LaneId, Outcome, ProcessId, Program, Signal};
 use midput_model::queue::classic;
 
 use crate::kernel::{Grant, Kernel, Record};
 use crate::trace::TraceLog;
 
+mod hazard;
 mod lockstep;
+mod sites;
 
+pub use hazard::HazardWatch;
 pub use lockstep::{Divergence, Lockstep};
+pub use sites::{SiteSeen, SitesSeen};
 
 /// Everybody who watches a run.
 #[derive(Debug, Default)]
@@ -23,8 +27,12 @@ pub struct Observers {
     pub monitor: Option<Monitor>,
     /// What a trace is rendered from, where one is asked for.
     pub trace: Option<TraceLog>,
+    /// The sites that runs come to, where a census asks for them.
+    pub sites: Option<SitesSeen>,
     /// What the kills found.
     pub kills: Vec<KillFound>,
+    /// What every call returned, in order.
+    pub returns: Vec<(LaneId, Outcome)>,
     /// How things stood at the end.
     pub end: End,
 }
@@ -57,6 +65,7 @@ impl Observers {
             *monitor = Monitor::new(program);
         }
         self.kills.clear();
+        self.returns.clear();
         self.end.blocked.clear();
     }
 
@@ -75,6 +84,9 @@ impl Observers {
         enabled: u64,
         kept: u64,
     ) -> Result<(), Divergence> {
+        if let Some(sites) = &mut self.sites {
+            sites.standing(kernel, enabled);
+        }
         match &self.lockstep {
             Some(lockstep) => lockstep.enabled(kernel, enabled, kept),
             None => Ok(()),
@@ -92,6 +104,9 @@ impl Observers {
             Some(lockstep) => lockstep.step(kernel, record, grant),
             None => Ok(()),
         };
+        if let Some(sites) = &mut self.sites {
+            sites.did(record);
+        }
         self.take_events(kernel, Some(record));
         result
     }
@@ -142,6 +157,9 @@ impl Observers {
         if let Some(trace) = &mut self.trace {
             trace.end(kernel);
         }
+        if let Some(sites) = &mut self.sites {
+            sites.end();
+        }
     }
 
     /// The guarantees that the run broke.
@@ -159,8 +177,8 @@ impl Observers {
             trace.note(kernel, record);
         }
         for event in &kernel.events {
-            if let Event::Death { process, .. } = event {
-                tracing::trace!(process = process.0, "died");
+            if let Event::Return { lane, outcome } = *event {
+                self.returns.push((lane, outcome));
             }
         }
         kernel.events.clear();

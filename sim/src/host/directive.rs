@@ -81,10 +81,11 @@ impl Directives {
             Ok(Target::new(site, LaneId(index)))
         };
         let kills = kills.iter().map(|kill| {
-            let found = (0u8..).zip(&program.processes).find(|(_, it)| it.name == kill.process);
-            let (index, _) = found.ok_or_else(|| UnknownLane { lane: kill.process.clone() })?;
+            if usize::from(kill.process.0) >= program.processes.len() {
+                return Err(UnknownLane { lane: format!("P{}", kill.process.0) });
+            }
             Ok(ArmedKill {
-                process: ProcessId(index),
+                process: kill.process,
                 signal: kill.signal,
                 target: target(&kill.site)?,
                 place: kill.place,

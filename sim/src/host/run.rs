@@ -228,7 +228,10 @@ impl Host {
         .map_err(Ending::Diverged)?;
         let index = match alternatives.len() {
             0 => return self.nothing_enabled(run),
-            1 => 0,
+            1 => {
+                run.strategy.passed(alternatives[0]);
+                0
+            }
             _ => with_kernel(|kernel| run.strategy.choose(kernel, alternatives))
                 .map_err(Ending::Replay)?,
         };
@@ -340,7 +343,10 @@ impl Host {
             Some(lane)
         });
         match next {
-            Some(lane) => self.let_step(lane, Grant::Expired, run).map_err(Ending::Diverged),
+            Some(lane) => {
+                run.strategy.passed(Alternative::Expire(lane));
+                self.let_step(lane, Grant::Expired, run).map_err(Ending::Diverged)
+            }
             None if with_kernel(|kernel| kernel.all_ended()) => Err(Ending::AllEnded),
             None => Err(Ending::Stuck),
         }

@@ -9,7 +9,7 @@ use midput_scenarios::{KillPoint, Place};
 
 use super::*;
 use crate::check::Observers;
-use crate::schedule::{Random, Replay, describe};
+use crate::schedule::{Random, Replay};
 use crate::subject::Classic;
 use crate::trace::{Story, TraceLog, render};
 
@@ -72,7 +72,7 @@ fn random_schedules_of_the_classic_queue_are_in_lockstep_with_its_model() {
 fn a_kill_inside_a_write_leaves_the_reader_stuck_and_replays_to_the_same_trace() {
     let program = producer_and_consumer(&[100_000, 30], 2);
     let kill = KillPoint {
-        process: "P1".to_owned(),
+        process: ProcessId(1),
         signal: midput_model::program::Signal::Kill,
         site: "P1.feed write-body[1]+63136".parse().unwrap(),
         place: Place::At,

@@ -178,6 +178,7 @@ impl Kernel {
         self.monitors.clear();
         self.last = None;
         self.left = 0;
+        self.current = LaneId(0);
         self.events.clear();
         self.pipe_slots.clear();
         self.pipe_slots.extend(program.queues.iter().map(|queue| queue.pipe_slots));

@@ -3,9 +3,11 @@
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
+mod follow;
 mod random;
 mod replay;
 
+pub use follow::Follow;
 pub use random::Random;
 pub use replay::{Clamped, Replay, ReplayDiverged};
 
@@ -20,6 +22,9 @@ pub trait Strategy {
         kernel: &Kernel,
         alternatives: &[Alternative],
     ) -> Result<usize, ReplayDiverged>;
+
+    /// What happened without a choice.
+    fn passed(&mut self, _only: Alternative) {}
 }
 
 /// An alternative in words: `P1.feed write-body[1]`, `P1 dies`, `kill 1`.

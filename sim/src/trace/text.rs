@@ -8,8 +8,11 @@ use midput_model::program::{
 };
 use midput_model::step::StepResult;
 
+use midput_scenarios::Scenario;
+
 use super::{Cell, Entry, TraceLog, What};
 use crate::kernel::Record;
+use crate::sweep::{CaseOutcome, Failure, Verdict};
 
 /// What is told around the events: the head and the verdict.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +25,57 @@ pub struct Story {
     pub verdict: Vec<(String, String)>,
     /// Whether every step is shown, local ones too.
     pub all_steps: bool,
+}
+
+impl Story {
+    /// The story of a case: its kills, how it ended, what it showed and what it broke.
+    pub fn of(scenario: &Scenario, outcome: &CaseOutcome) -> Self {
+        let case = &outcome.case;
+        let mut head: Vec<String> = case.kills.iter().map(|kill| format!("kill {kill}")).collect();
+        head.extend(case.holds.iter().map(|hold| format!("hold {hold}")));
+        if outcome.landed.iter().any(|(_, injected)| *injected) {
+            head.push("injected: the kernel itself never leaves a transfer at this byte".to_owned());
+        }
+        let mut verdict = vec![("outcome".to_owned(), ending(scenario, outcome))];
+        let mut add = |key: &str, text: String| {
+            if !text.is_empty() {
+                verdict.push((key.to_owned(), text));
+            }
+        };
+        for chain in &outcome.chains {
+            add("waits", chain.clone());
+        }
+        let hazards = outcome.judged.hazards.iter();
+        let hazards: Vec<String> = hazards.map(|it| format!("{it} {}", it.name())).collect();
+        add("hazard", hazards.join(", "));
+        let diverged = match &outcome.judged.verdict {
+            Verdict::Fail(failures) => failures.iter().find_map(|failure| match failure {
+                Failure::Diverged(divergence) => Some(divergence.to_string()),
+                _ => None,
+            }),
+            _ => None,
+        };
+        add("model", diverged.unwrap_or_else(|| "agrees".to_owned()));
+        let violations = outcome.judged.violations.iter().map(|it| it.guarantee.to_string());
+        let violations: Vec<String> = violations.collect();
+        if !violations.is_empty() {
+            add("guarantee", format!("{} violated", violations.join(", ")));
+        }
+        Self { scenario: scenario.name.clone(), head, verdict, all_steps: false }
+    }
+}
+
+/// `all ended`, or `hang` and who hangs in what.
+fn ending(scenario: &Scenario, outcome: &CaseOutcome) -> String {
+    if outcome.all_ended {
+        return "all ended".to_owned();
+    }
+    let lanes = scenario.program.lanes();
+    let blocked = outcome.end.blocked.iter().map(|blocked| {
+        let name = lanes.get(usize::from(blocked.lane.0)).map_or("?", |lane| lane.name.as_str());
+        format!("{name} {}", blocked.step)
+    });
+    format!("hang  {}", blocked.collect::<Vec<_>>().join(", "))
 }
 
 /// Renders a trace as text.

@@ -30,16 +30,19 @@
 
 use arrayvec::ArrayVec;
 
+use crate::contract::Historic;
 use crate::event::{Blocked, End, Event};
 use crate::machine::{Machine, Refused};
 use crate::os::process::ProcessState;
 use crate::program::{Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
 use crate::step::StepResult;
 
+pub use ending::Ending;
 pub use point::Point;
 pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};
 pub use waits::{Waits, why_stuck};
 
+mod ending;
 mod need;
 mod point;
 mod process;
@@ -294,6 +297,24 @@ impl Machine for Classic {
             }
         };
         Ok(Observation { lane, step, result, events })
+    }
+}
+
+impl Historic for Classic {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn first_events(&self) -> Vec<Event> {
+        Classic::first_events(self).to_vec()
+    }
+
+    fn events(observation: &Observation) -> &[Event] {
+        &observation.events
+    }
+
+    fn end(&self, state: &State) -> End {
+        Classic::end(self, state)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::program::{ItemId, LaneId, Outcome, ProcessId, Program, QueueId};
 use super::point::Point;
 
 /// `SEM_VALUE_MAX`: the slots of a queue without a bound (`Q1`).
-pub const SLOTS_UNBOUNDED: u32 = 0x7fff_ffff;
+pub(super) const SLOTS_UNBOUNDED: u32 = 0x7fff_ffff;
 
 /// All that the future of a program depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,0 +1,289 @@
+//! Runs the cases of a sweep, one thread for each job.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use midput_model::event::End;
+use midput_model::program::{LaneId, Outcome, Program};
+use midput_model::queue::classic;
+use midput_scenarios::{KillPoint, Scenario};
+
+use super::census::Census;
+use super::draw::draw;
+use super::judge::{Failure, Judged, Verdict, judge};
+use crate::case::Case;
+use crate::check::Observers;
+use crate::host::{Directives, Ending, Host, Settings};
+use crate::kernel::SimulatedOs;
+use crate::schedule::{Random, Replay, Strategy};
+use crate::settings::Shard;
+use crate::subject::Subject;
+use crate::trace::TraceLog;
+
+/// What one case did.
+#[derive(Clone, Debug)]
+pub struct CaseOutcome {
+    /// The case; with its choices where it failed.
+    pub case: Case,
+    /// Verdict, hazards, broken guarantees.
+    pub judged: Judged,
+    /// Steps done.
+    pub steps: u64,
+    /// Whether every process ended.
+    pub all_ended: bool,
+    /// The kills that landed, and whether by a transfer cut short by force.
+    pub landed: Vec<(KillPoint, bool)>,
+    /// The roles of the locks that victims held.
+    pub held: BTreeSet<String>,
+    /// How things stood at the end.
+    pub end: End,
+    /// Who waits for whom, where somebody is blocked for ever.
+    pub chains: Vec<String>,
+    /// What every call returned.
+    pub returns: Vec<(LaneId, Outcome)>,
+}
+
+/// Runs cases of one scenario, keeping its memory between them.
+pub struct Runner<'a> {
+    scenario: &'a Scenario,
+    program: Arc<Program>,
+    host: Host,
+    observers: Observers,
+    lockstep: bool,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner for the cases of `scenario`; `lockstep` says whether its subject has a model.
+    pub fn new(scenario: &'a Scenario, lockstep: bool) -> Self {
+        let program = Arc::new(scenario.program.clone());
+        let machine = lockstep.then(|| Arc::new(machine(scenario)));
+        let observers = Observers::new(&program, machine.as_ref());
+        Self { scenario, program, host: Host::default(), observers, lockstep }
+    }
+
+    /// Runs one case and judges it. With a `trace`, notes what a trace is rendered from.
+    pub fn run<Q: Subject<SimulatedOs>>(
+        &mut self,
+        case: &Case,
+        trace: Option<&mut TraceLog>,
+    ) -> CaseOutcome {
+        let mut random = Random::new(case.seed, case.number);
+        let mut replay = case.choices.clone().map(Replay::new);
+        let strategy: &mut dyn Strategy = match &mut replay {
+            Some(replay) => replay,
+            None => &mut random,
+        };
+        let mut outcome = self.run_with::<Q>(case, strategy, trace);
+        let left = replay.as_ref().map_or(0, Replay::left);
+        if left > 0 && outcome.judged.verdict == Verdict::Pass {
+            let text = format!("the run ended with {left} recorded choices left");
+            outcome.judged.verdict = Verdict::Fail(vec![Failure::Replay(text)]);
+        }
+        outcome
+    }
+
+    /// Runs one case under a strategy and judges it.
+    pub fn run_with<Q: Subject<SimulatedOs>>(
+        &mut self,
+        case: &Case,
+        strategy: &mut dyn Strategy,
+        trace: Option<&mut TraceLog>,
+    ) -> CaseOutcome {
+        let wants_trace = trace.is_some();
+        self.observers.reset(&self.program);
+        self.observers.trace = wants_trace.then(TraceLog::default);
+        let directives =
+            Directives::new(&self.program, &case.kills, &case.holds, &case.faults);
+        let mut directives = match directives {
+            Ok(directives) => directives,
+            Err(error) => return self.not_run(case, Failure::Replay(error.to_string())),
+        };
+        let settings = Settings { time_any: case.time_any, ..Settings::default() };
+        let (host, observers, program) = (&mut self.host, &mut self.observers, &self.program);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            host.run::<Q>(program, strategy, &mut directives, observers, settings)
+        }));
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(panic) => {
+                // What the panic left behind is not used again.
+                self.host = Host::default();
+                return self.not_run(case, Failure::Panicked(text_of(&*panic)));
+            }
+        };
+        if let (Some(trace), Some(log)) = (trace, self.observers.trace.take()) {
+            *trace = log;
+        }
+        let judged = self.judge(&ran.ending);
+        let mut outcome = self.outcome(case, judged, &directives);
+        outcome.steps = ran.steps;
+        outcome.all_ended = matches!(ran.ending, Ending::AllEnded);
+        if outcome.judged.verdict != Verdict::Pass && outcome.case.choices.is_none() {
+            outcome.case.choices = Some(self.recorded());
+        }
+        outcome
+    }
+
+    /// The choices of the last run, as a case keeps them.
+    pub fn recorded(&self) -> Vec<(usize, String)> {
+        self.host.recorded()
+    }
+
+    fn judge(&self, ending: &Ending) -> Judged {
+        let violations = self.observers.violations();
+        let hazards = self.observers.lockstep.as_ref().map(|it| it.hazards()).unwrap_or_default();
+        let mut judged = judge(self.scenario, self.subject(), hazards, violations);
+        let failure = match ending {
+            Ending::Diverged(divergence) => Some(Failure::Diverged(divergence.clone())),
+            Ending::Replay(diverged) => Some(Failure::Replay(diverged.to_string())),
+            Ending::StepLimit => {
+                let limit = Settings::default().steps_max;
+                let text = format!("the run did not end within {limit} steps");
+                judged.verdict = Verdict::Inconclusive(text);
+                None
+            }
+            Ending::Setup(error) => {
+                judged.verdict = Verdict::Inconclusive(format!("not set up: {error}"));
+                None
+            }
+            _ => None,
+        };
+        if let Some(failure) = failure {
+            judged.verdict = Verdict::Fail(vec![failure]);
+        }
+        judged
+    }
+
+    fn subject(&self) -> &'static str {
+        if self.lockstep { "classic" } else { "user" }
+    }
+
+    fn outcome(&self, case: &Case, judged: Judged, directives: &Directives) -> CaseOutcome {
+        let landed = directives.landed();
+        let landed = landed.iter().map(|it| (case.kills[it.index].clone(), it.injected));
+        let held = self.observers.kills.iter().flat_map(|kill| &kill.held);
+        let chains = self.observers.lockstep.as_ref().map(|lockstep| {
+            classic::why_stuck(lockstep.machine(), lockstep.state())
+        });
+        CaseOutcome {
+            case: case.clone(),
+            judged,
+            steps: 0,
+            all_ended: false,
+            landed: landed.collect(),
+            held: held.map(|&role| role.to_owned()).collect(),
+            end: self.observers.end.clone(),
+            chains: chains.unwrap_or_default(),
+            returns: self.observers.returns.clone(),
+        }
+    }
+
+    fn not_run(&self, case: &Case, failure: Failure) -> CaseOutcome {
+        let judged = Judged {
+            verdict: Verdict::Fail(vec![failure]),
+            hazards: BTreeSet::new(),
+            violations: Vec::new(),
+        };
+        self.outcome(case, judged, &Directives::default())
+    }
+}
+
+/// The model of a scenario's program.
+pub fn machine(scenario: &Scenario) -> classic::Classic {
+    let environment = classic::Environment { kills: u8::MAX, ..classic::Environment::default() };
+    classic::Classic::new(scenario.program.clone(), environment)
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
+}
+
+/// How a sweep is carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepOptions {
+    /// What the cases are drawn from.
+    pub seed: u64,
+    /// How many cases, all shards together.
+    pub cases: u64,
+    /// Which of them.
+    pub shard: Shard,
+    /// How many threads.
+    pub jobs: usize,
+    /// Stop after so many failing cases; 0 is never.
+    pub failures_max: u64,
+    /// Run every case twice and compare.
+    pub twice: bool,
+    /// Waits may expire from the moment that they block.
+    pub time_any: bool,
+}
+
+/// Runs the cases of a sweep in simulation. `stop` is asked between cases; `done` is told of each
+/// case, in no order. The outcomes come back in the order of the cases, whatever the jobs.
+pub fn sweep<Q: Subject<SimulatedOs>>(
+    scenario: &Scenario,
+    census: &Census,
+    options: &SweepOptions,
+    lockstep: bool,
+    stop: &(dyn Fn() -> bool + Sync),
+    done: &(dyn Fn(&CaseOutcome) + Sync),
+) -> Vec<CaseOutcome> {
+    let next = AtomicU64::new(0);
+    let failures = AtomicU64::new(0);
+    let over = AtomicBool::new(false);
+    let subject = if lockstep { "classic" } else { "user" };
+    let work = || {
+        let mut runner = Runner::new(scenario, lockstep);
+        let mut outcomes = Vec::new();
+        while !over.load(Ordering::Relaxed) && !stop() {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= options.shard.share(options.cases) {
+                break;
+            }
+            let number = options.shard.case(index);
+            let case = draw(scenario, subject, census, options.seed, number, options.time_any);
+            let outcome = run_checked::<Q>(&mut runner, &case, options.twice);
+            if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
+                let failed = failures.fetch_add(1, Ordering::Relaxed) + 1;
+                if options.failures_max > 0 && failed >= options.failures_max {
+                    over.store(true, Ordering::Relaxed);
+                }
+            }
+            done(&outcome);
+            outcomes.push(outcome);
+        }
+        outcomes
+    };
+    let mut outcomes = if options.jobs <= 1 {
+        work()
+    } else {
+        std::thread::scope(|scope| {
+            let jobs: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
+            let outcomes = jobs.into_iter().flat_map(|job| job.join().unwrap_or_default());
+            outcomes.collect()
+        })
+    };
+    outcomes.sort_by_key(|outcome| outcome.case.number);
+    outcomes
+}
+
+/// Runs a case, and once more where it is to do the same twice: what was chosen, what was
+/// returned and how it ended must be equal, and so must the traces.
+fn run_checked<Q: Subject<SimulatedOs>>(
+    runner: &mut Runner<'_>,
+    case: &Case,
+    twice: bool,
+) -> CaseOutcome {
+    if !twice {
+        return runner.run::<Q>(case, None);
+    }
+    let (mut first, mut second) = (TraceLog::default(), TraceLog::default());
+    let mut outcome = runner.run::<Q>(case, Some(&mut first));
+    let again = runner.run::<Q>(case, Some(&mut second));
+    if first.entries != second.entries || outcome.judged != again.judged {
+        outcome.judged.verdict = Verdict::Fail(vec![Failure::NotTheSameTwice]);
+    }
+    outcome
+}
