@@ -1,11 +1,44 @@
 //! Queues, pipes and processes with the semantics of CPython's `multiprocessing`.
+//!
+//! A program names its workers first in `main`, and starts processes that run them:
+//!
+//! ```standalone_crate
+//! use midput_real::{Process, Queue, workers};
+//!
+//! fn square((numbers, squares): (Queue<u64>, Queue<u64>)) -> Result<(), Box<dyn std::error::Error>> {
+//!     let number = numbers.get()?;
+//!     Ok(squares.put(number * number)?)
+//! }
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let _guard = midput_real::init(workers![square]);
+//!     let (numbers, squares) = (Queue::new(0)?, Queue::new(0)?);
+//!     let process = Process::start(square, (numbers.clone(), squares.clone()))?;
+//!     numbers.put(12)?;
+//!     assert_eq!(squares.get()?, 144);
+//!     assert_eq!(process.join()?, Some(0));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! The protocols behind these names are in [`classic`], written once against the trait
+//! [`Os`](os::Os), so that the same code runs on [`Linux`](os::linux::Linux) and in a simulation.
+//! Letters with a number, such as `WF4` or `Q6`, are rules of CPython's semantics that the code
+//! follows.
 
 mod block_on;
+mod blocking;
 pub mod classic;
 pub mod codec;
 mod interrupted;
 pub mod os;
 pub mod process;
 pub mod timeout;
+mod worker;
 
 pub use block_on::block_on;
+pub use blocking::{Connection, DecodeError, Process, Queue, StartError, pipe};
+pub use classic::{FeederError, GetError, NotClosed, PollError, PutError, ReceiveError, SendError};
+pub use codec::CodecError;
+pub use timeout::Timeout;
+pub use worker::{Guard, Outcome, Worker, init};

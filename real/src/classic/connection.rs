@@ -2,6 +2,8 @@
 
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 use super::is_closed_descriptor;
 use crate::interrupted::uninterrupted;
 use crate::os::{Os, Site, Wait};
@@ -19,7 +21,7 @@ const GROWTH: usize = 1 << 20;
 const LEAST_ROOM: usize = 65_536;
 
 /// What a connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Direction {
     /// Receiving only: the reading end of a pipe.
     Read,
@@ -105,6 +107,10 @@ impl<O: Os> Connection<O> {
             descriptor,
             direction: Direction::Write,
         }
+    }
+
+    pub(super) fn os(&self) -> O {
+        self.os
     }
 
     /// What this end is for.

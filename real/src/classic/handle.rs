@@ -6,6 +6,7 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::connection::{Connection, Direction};
 use super::is_closed_descriptor;
 use super::queue::{Queue, slots};
 use crate::codec::Codec;
@@ -74,5 +75,29 @@ impl<'de, T: Send + 'static, O: Os, C: Codec<T>> Deserialize<'de> for Queue<T, O
         let handle = QueueHandle::deserialize(deserializer)?;
         let this = passing::receiving_process().map_err(D::Error::custom)?;
         Self::attach(&this, &handle).map_err(D::Error::custom)
+    }
+}
+
+/// Only while a process is being started, as a queue.
+impl<O: Os> Serialize for Connection<O> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let end = export_descriptor(self.os(), self.descriptor()).map_err(S::Error::custom)?;
+        passing::inherit(&[end]).map_err(S::Error::custom)?;
+        (self.direction(), end).serialize(serializer)
+    }
+}
+
+/// Only while a worker's argument is being decoded.
+impl<'de, O: Os> Deserialize<'de> for Connection<O> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (direction, end) = <(Direction, Exported)>::deserialize(deserializer)?;
+        let os = passing::receiving_process::<O>()
+            .map_err(D::Error::custom)?
+            .os();
+        let descriptor = os.import_descriptor(end).map_err(D::Error::custom)?;
+        Ok(match direction {
+            Direction::Read => Self::reader(os, descriptor),
+            Direction::Write => Self::writer(os, descriptor),
+        })
     }
 }

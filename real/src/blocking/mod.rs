@@ -1,0 +1,9 @@
+//! The classes that programs use: the protocols on Linux, as calls that block.
+
+mod connection;
+mod process;
+mod queue;
+
+pub use connection::{Connection, DecodeError, pipe};
+pub use process::{Process, StartError};
+pub use queue::Queue;

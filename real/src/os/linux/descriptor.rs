@@ -1,0 +1,68 @@
+//! Ends of pipes.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
+
+use crate::os::Exported;
+
+/// One end of a pipe. Clones are the same end; it is closed for all of them at once, or with the
+/// last of them.
+#[derive(Clone, Debug)]
+pub struct Descriptor {
+    shared: Arc<Mutex<Option<Arc<OwnedFd>>>>,
+}
+
+/// A descriptor that does not keep itself open.
+#[derive(Debug)]
+pub(super) struct WeakDescriptor(Weak<Mutex<Option<Arc<OwnedFd>>>>);
+
+impl WeakDescriptor {
+    pub(super) fn upgrade(&self) -> Option<Descriptor> {
+        self.0.upgrade().map(|shared| Descriptor { shared })
+    }
+}
+
+/// A pipe whose ends no program that is started by other means inherits.
+pub(super) fn pipe() -> io::Result<(Descriptor, Descriptor)> {
+    let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    Ok((Descriptor::new(reader), Descriptor::new(writer)))
+}
+
+impl Descriptor {
+    pub(super) fn new(descriptor: OwnedFd) -> Self {
+        Self {
+            shared: Arc::new(Mutex::new(Some(Arc::new(descriptor)))),
+        }
+    }
+
+    pub(super) fn downgrade(&self) -> WeakDescriptor {
+        WeakDescriptor(Arc::downgrade(&self.shared))
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<OwnedFd>>> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The open descriptor, kept open for as long as the caller uses it.
+    pub(super) fn open(&self) -> io::Result<Arc<OwnedFd>> {
+        self.slot().clone().ok_or_else(|| Errno::BADF.into())
+    }
+
+    /// Closes it for every clone. A call that is blocked in it keeps the kernel's object until it
+    /// returns, as the kernel itself would.
+    pub(super) fn close(&self) {
+        let taken = self.slot().take();
+        drop(taken);
+    }
+
+    pub(super) fn export(&self) -> io::Result<Exported> {
+        Ok(Exported {
+            descriptor: self.open()?.as_raw_fd(),
+            index: 0,
+        })
+    }
+}
