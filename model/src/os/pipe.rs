@@ -420,6 +420,33 @@ mod tests {
     }
 
     #[test]
+    fn one_read_takes_from_several_slots_and_frees_them() {
+        let mut pipe = open_pipe(3);
+        for _ in 0..3 {
+            assert_eq!(pipe.write(4000), Written::All);
+        }
+        assert!(!pipe.is_writable());
+        assert_eq!(pipe.read(7999), Taken::Bytes(7999));
+        assert_eq!((pipe.available(), pipe.slots_used()), (4001, 2));
+        assert!(pipe.is_writable());
+        assert_eq!(pipe.read(5000), Taken::Bytes(4001));
+        assert_eq!(pipe.slots_used(), 0);
+    }
+
+    #[test]
+    fn an_end_is_ready_when_the_other_is_gone() {
+        let mut pipe = open_pipe(1);
+        assert!(!pipe.is_readable());
+        pipe.write(4096);
+        assert!(!pipe.is_writable());
+        pipe.close_reader();
+        assert!(pipe.is_writable());
+        let mut pipe = open_pipe(1);
+        pipe.close_writer();
+        assert!(pipe.is_readable());
+    }
+
+    #[test]
     fn nothing_asked_for_is_nothing_moved() {
         let mut pipe = open_pipe(16);
         assert_eq!(pipe.read(0), Taken::Bytes(0));
