@@ -19,7 +19,7 @@ use crate::{CodecError, block_on, codec};
 ///
 /// ```
 /// let (receiver, sender) = midput_real::pipe()?;
-/// sender.send(&("spam", 42))?;
+/// sender.send(&("spam", 42_u32))?;
 /// assert_eq!(receiver.recv::<(String, u32)>()?, ("spam".to_owned(), 42));
 /// sender.close()?;
 /// assert!(receiver.recv_bytes().is_err());

@@ -69,3 +69,54 @@ impl Monitor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn one_thread_at_a_time_has_the_lock() {
+        let (monitor, counter) = (Monitor::default(), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..1000 {
+                        monitor.lock();
+                        let value = counter.load(Ordering::Relaxed);
+                        counter.store(value + 1, Ordering::Relaxed);
+                        monitor.unlock();
+                    }
+                });
+            }
+        });
+        assert_eq!(counter.into_inner(), 4000);
+    }
+
+    #[test]
+    fn a_notification_wakes_who_sleeps_and_nobody_later() {
+        let (monitor, asleep) = (Monitor::default(), AtomicU32::new(0));
+        // Nobody sleeps: this one is lost.
+        monitor.notify();
+        std::thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                monitor.lock();
+                asleep.store(1, Ordering::Release);
+                monitor.wait();
+                monitor.unlock();
+            });
+            while asleep.load(Ordering::Acquire) == 0 {
+                std::thread::yield_now();
+            }
+            // The sleeper gives the lock back only by sleeping.
+            monitor.lock();
+            assert_eq!(monitor.state().sleepers, 1);
+            monitor.notify();
+            monitor.unlock();
+            sleeper.join().unwrap();
+        });
+        let state = monitor.state();
+        assert_eq!((state.sleepers, state.notified), (0, 0));
+    }
+}

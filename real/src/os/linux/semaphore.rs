@@ -231,3 +231,76 @@ fn moment(deadline: Duration) -> Option<libc::timespec> {
 
 /// A mapping that does not keep itself.
 pub(super) type WeakMapping = Weak<Mapping>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn semaphore(value: u32, maximum: u32) -> Semaphore {
+        let [_, semaphore] = create([
+            SemaphoreSpecification {
+                role: "other",
+                value: 7,
+                maximum: 7,
+            },
+            SemaphoreSpecification {
+                role: "tested",
+                value,
+                maximum,
+            },
+        ])
+        .unwrap();
+        semaphore
+    }
+
+    #[test]
+    fn a_post_beyond_the_maximum_is_refused() {
+        let semaphore = semaphore(0, 1);
+        semaphore.post().unwrap();
+        assert_eq!(
+            semaphore.post().unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
+        assert_eq!(semaphore.value().unwrap(), 1);
+    }
+
+    #[test]
+    fn a_wait_takes_one_or_ends_in_time() {
+        let semaphore = semaphore(3, 3);
+        let soon = || Wait::Until(Linux.now() + Duration::from_millis(20));
+        assert!(semaphore.wait(Wait::Try).unwrap());
+        assert!(semaphore.wait(Wait::Forever).unwrap());
+        assert!(
+            semaphore.wait(Wait::Until(Duration::ZERO)).unwrap(),
+            "a past moment is one try"
+        );
+        let before = Linux.now();
+        assert!(!semaphore.wait(soon()).unwrap());
+        assert!(Linux.now() >= before + Duration::from_millis(15));
+        assert!(!semaphore.wait(Wait::Try).unwrap());
+        assert!(!semaphore.wait(Wait::Until(Duration::ZERO)).unwrap());
+    }
+
+    #[test]
+    fn a_wait_without_a_near_end_is_woken_by_a_post() {
+        for wait in [Wait::Forever, Wait::Until(Duration::MAX)] {
+            let semaphore = semaphore(0, 1);
+            std::thread::scope(|scope| {
+                let waiter = scope.spawn(|| semaphore.wait(wait));
+                semaphore.post().unwrap();
+                assert!(waiter.join().unwrap().unwrap());
+            });
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_no_set_of_semaphores_is_refused() {
+        let file = rustix::fs::memfd_create("short", MemfdFlags::CLOEXEC).unwrap();
+        assert_eq!(
+            Mapping::map(file).unwrap_err().kind(),
+            io::ErrorKind::InvalidInput
+        );
+        let semaphore = semaphore(0, 1);
+        assert!(semaphore.mapping.semaphore(2).is_err(), "there are two");
+    }
+}

@@ -1,0 +1,201 @@
+//! Queues and connections between real processes. This program is its own worker, so that it has
+//! a `main` of its own and no test harness.
+
+use std::time::Duration;
+
+use midput_real::classic::{self, GetError};
+use midput_real::os::linux::Linux;
+use midput_real::process::{self, ThisProcess};
+use midput_real::{
+    Connection, DecodeError, Process, Queue, ReceiveError, StartError, Timeout, block_on, pipe,
+    workers,
+};
+
+/// Reached only where something hangs.
+const LONG: Duration = Duration::from_secs(60);
+
+fn square((numbers, squares): (Queue<u64>, Queue<u64>)) -> Result<(), GetError> {
+    loop {
+        match numbers.get()? {
+            0 => return Ok(()),
+            number => squares.put(number * number).unwrap(),
+        }
+    }
+}
+
+/// Puts one item and leaves at once: what it put must arrive all the same.
+fn put_and_leave((queue, length): (Queue<Vec<u8>>, usize)) -> u8 {
+    queue.put(vec![7; length]).unwrap();
+    3
+}
+
+/// Says that it is there, and waits for what nobody sends.
+fn wait_for_ever((sender, receiver): (Connection, Connection)) {
+    sender.send(&"ready").unwrap();
+    receiver.recv_bytes().unwrap();
+}
+
+fn panics(_: ()) {
+    // Without the report that the panic of a test would get.
+    std::panic::set_hook(Box::new(|_| {}));
+    panic!("on purpose");
+}
+
+/// Passes the queue on to a process of its own.
+fn pass_on((queue, length): (Queue<Vec<u8>>, usize)) -> u8 {
+    let child = Process::start(put_and_leave, (queue.clone(), length)).unwrap();
+    u8::try_from(child.join().unwrap().unwrap()).unwrap() + 1
+}
+
+fn two_of_one((first, second): (Queue<u64>, Queue<u64>)) {
+    drop(first);
+    second.put(5).unwrap();
+}
+
+fn not_registered(_: ()) {}
+
+fn workers_serve_queues() {
+    let (numbers, squares) = (Queue::new(0).unwrap(), Queue::new(0).unwrap());
+    let start = || Process::start(square, (numbers.clone(), squares.clone())).unwrap();
+    let processes = [start(), start()];
+    for number in 1..=100 {
+        numbers.put(number).unwrap();
+    }
+    let sum: u64 = (0..100).map(|_| squares.get_timeout(LONG).unwrap()).sum();
+    assert_eq!(sum, 338_350);
+    for _ in &processes {
+        numbers.put(0).unwrap();
+    }
+    for process in &processes {
+        assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
+        assert_eq!(process.exit_code().unwrap(), Some(0));
+    }
+    assert_eq!(numbers.qsize().unwrap(), 0);
+}
+
+fn leaving_sends_more_than_a_pipe_holds() {
+    for worker in [false, true] {
+        let queue = Queue::new(0).unwrap();
+        let argument = (queue.clone(), 300_000);
+        let process = if worker {
+            Process::start(pass_on, argument).unwrap()
+        } else {
+            Process::start(put_and_leave, argument).unwrap()
+        };
+        assert_eq!(
+            process.join_timeout(Duration::ZERO).unwrap(),
+            None,
+            "it cannot leave (LC9)"
+        );
+        assert_eq!(queue.get_timeout(LONG).unwrap(), vec![7; 300_000]);
+        assert_eq!(
+            process.join_timeout(LONG).unwrap(),
+            Some(if worker { 4 } else { 3 })
+        );
+    }
+}
+
+fn signals_end_a_process() {
+    for (signal, code) in [
+        (Process::kill as fn(&Process) -> _, -9),
+        (Process::terminate, -15),
+    ] {
+        let (receiver, ready) = pipe().unwrap();
+        let (blocked, never) = pipe().unwrap();
+        let process = Process::start(wait_for_ever, (ready.clone(), blocked)).unwrap();
+        ready.close().unwrap();
+        assert_eq!(receiver.recv::<String>().unwrap(), "ready");
+        assert_eq!(process.exit_code().unwrap(), None);
+        signal(&process).unwrap();
+        assert_eq!(process.join_timeout(LONG).unwrap(), Some(code));
+        signal(&process).unwrap();
+        // With the process its end of the pipe is gone, and ours is closed.
+        let end = receiver.recv::<String>().unwrap_err();
+        assert!(
+            matches!(end, DecodeError::Receive(ReceiveError::EndOfFile)),
+            "{end}"
+        );
+        drop(never);
+    }
+}
+
+fn failures_have_codes() {
+    let process = Process::start(panics, ()).unwrap();
+    assert_eq!(process.join_timeout(LONG).unwrap(), Some(1));
+    let error = Process::start(not_registered, ()).unwrap_err();
+    assert!(matches!(error, StartError::Unregistered { .. }), "{error}");
+
+    let this = ThisProcess::new(Linux);
+    block_on(async {
+        for (worker, argument) in [("unheard of", 0_u8), ("square", 9)] {
+            let process = process::Process::start(&this, worker, argument)
+                .await
+                .unwrap();
+            process.join(Timeout::After(LONG)).await.unwrap();
+            assert_eq!(process.exit_code(), Some(1), "worker '{worker}'");
+        }
+    });
+}
+
+fn a_queue_arrives_twice_as_one() {
+    let queue = Queue::<u64>::new(1).unwrap();
+    let process = Process::start(two_of_one, (queue.clone(), queue.clone())).unwrap();
+    assert_eq!(queue.get_timeout(LONG).unwrap(), 5);
+    assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
+}
+
+fn a_closed_end_cannot_be_inherited() {
+    let this = ThisProcess::new(Linux);
+    let queue = classic::Queue::<u64, Linux>::create(&this, 0).unwrap();
+    block_on(async {
+        queue.close_reader().await.unwrap();
+        let error = process::Process::start(&this, "square", queue)
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("os error 9"), "{error}");
+    });
+}
+
+const TESTS: [(&str, fn()); 6] = [
+    ("workers_serve_queues", workers_serve_queues),
+    (
+        "leaving_sends_more_than_a_pipe_holds",
+        leaving_sends_more_than_a_pipe_holds,
+    ),
+    ("signals_end_a_process", signals_end_a_process),
+    ("failures_have_codes", failures_have_codes),
+    ("a_queue_arrives_twice_as_one", a_queue_arrives_twice_as_one),
+    (
+        "a_closed_end_cannot_be_inherited",
+        a_closed_end_cannot_be_inherited,
+    ),
+];
+
+fn main() {
+    let _guard = midput_real::init(workers![
+        square,
+        put_and_leave,
+        wait_for_ever,
+        panics,
+        pass_on,
+        two_of_one,
+    ]);
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
+    if arguments.iter().any(|argument| argument == "--list") {
+        TESTS.iter().for_each(|(name, _)| println!("{name}: test"));
+        return;
+    }
+    // Where a test has failed, leaving this process may wait for a child that waits for ever.
+    std::thread::spawn(|| {
+        std::thread::sleep(5 * LONG);
+        eprintln!("the tests did not end in {:?}", 5 * LONG);
+        std::process::exit(101);
+    });
+    for (name, test) in TESTS {
+        if filter.is_none_or(|filter| name.contains(filter.as_str())) {
+            test();
+            println!("test {name} ... ok");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Every operation of the classic queue takes exactly the steps that its table names, in order.
+
+mod recorder;
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use midput_real::classic::Queue;
+use midput_real::codec::Bytes;
+use midput_real::process::ThisProcess;
+use midput_real::{GetError, PutError, Timeout, block_on};
+use recorder::Recorder;
+
+/// Reached only where something hangs.
+const LONG: Timeout = Timeout::After(Duration::from_secs(60));
+const PUT: &str = "put sem.acquire notempty.lock buffer.append notempty.notify notempty.unlock";
+const FIRST_PUT: &str = "put sem.acquire notempty.lock feeder.start buffer.append \
+                         notempty.notify notempty.unlock";
+const TELL: &str = "notempty.lock sentinel.append notempty.notify notempty.unlock";
+
+type Recorded = Queue<Vec<u8>, Recorder, Bytes>;
+
+fn recorded(os: Recorder, maxsize: usize) -> (ThisProcess<Recorder>, Recorded) {
+    let this = ThisProcess::new(os);
+    let queue = Queue::create(&this, maxsize).unwrap();
+    (this, queue)
+}
+
+#[test]
+fn putting_and_getting() {
+    let os = Recorder::new(false, 0);
+    let (this, queue) = recorded(os, 1);
+    block_on(async {
+        queue.put(b"abc".to_vec(), Timeout::Never).await.unwrap();
+        assert_eq!(os.take("main"), FIRST_PUT);
+        assert!(matches!(
+            queue.put(Vec::new(), Timeout::NoWait).await,
+            Err(PutError::Full(_))
+        ));
+        assert_eq!(os.take("main"), "put sem.acquire");
+        queue.get(Timeout::Never).await.unwrap();
+        assert_eq!(
+            os.take("main"),
+            "get rlock.acquire read-header read-body rlock.release sem.release decode"
+        );
+        queue.put(Vec::new(), Timeout::Never).await.unwrap();
+        assert_eq!(os.take("main"), PUT);
+        queue.get(LONG).await.unwrap();
+        assert_eq!(
+            os.take("main"),
+            "get rlock.acquire poll read-header sem.release rlock.release decode"
+        );
+        assert!(matches!(
+            queue.get(Timeout::NoWait).await,
+            Err(GetError::Empty)
+        ));
+        assert_eq!(os.take("main"), "get rlock.acquire poll rlock.release");
+        queue.qsize().await.unwrap();
+        queue.full().await.unwrap();
+        queue.empty().await.unwrap();
+        assert_eq!(os.take("main"), "sem.value sem.value empty.poll");
+        this.leave().await;
+    });
+}
+
+#[test]
+fn closing_joining_and_leaving() {
+    let os = Recorder::new(false, 0);
+    let (this, used) = recorded(os, 0);
+    let [second, unused]: [Recorded; 2] = [0, 0].map(|max| Queue::create(&this, max).unwrap());
+    block_on(async {
+        for queue in [&used, &second] {
+            queue.put(vec![1], Timeout::Never).await.unwrap();
+        }
+        os.take("main");
+        used.join_thread().await.unwrap_err();
+        unused.close().await;
+        unused.join_thread().await.unwrap();
+        assert_eq!(os.take("main"), "join_thread close join_thread");
+        used.close().await;
+        assert_eq!(os.take("main"), format!("close {TELL}"));
+        used.close().await;
+        used.put(vec![2], Timeout::Never).await.unwrap_err();
+        used.get(Timeout::Never).await.unwrap_err();
+        assert_eq!(os.take("main"), "close put get");
+        used.join_thread().await.unwrap();
+        used.join_thread().await.unwrap();
+        assert_eq!(os.take("main"), "join_thread feeder.join join_thread");
+        this.thread_start("further", async || {}).await.unwrap();
+        this.leave().await;
+        let steps = format!("thread.start leave thread.join {TELL} feeder.join");
+        assert_eq!(os.take("main"), steps);
+    });
+}
+
+#[test]
+fn cancelling_before_and_after_the_first_put() {
+    for before in [true, false] {
+        let os = Recorder::new(false, 0);
+        let (this, queue) = recorded(os, 0);
+        block_on(async {
+            if before {
+                queue.cancel_join_thread().await;
+            }
+            queue.put(vec![1], Timeout::Never).await.unwrap();
+            if !before {
+                queue.cancel_join_thread().await;
+            }
+            os.take("main");
+            this.leave().await;
+            assert_eq!(os.take("main"), format!("leave {TELL}"));
+        });
+    }
+}
+
+#[test]
+fn the_feeder_sends_each_size_in_its_writes() {
+    let os = Recorder::new(false, 0);
+    let (this, queue) = recorded(os, 0);
+    block_on(async {
+        for (length, writes) in [(16_384, "write-frame"), (16_385, "write-header write-body")] {
+            queue.put(vec![1; length], Timeout::Never).await.unwrap();
+            queue.get(LONG).await.unwrap();
+            // Until the feeder sleeps its steps are not all there, and when it began to sleep
+            // depends on who was first.
+            let steps = format!("encode wlock.acquire {writes} wlock.release buffer.popleft");
+            let mut taken = String::new();
+            while !taken.ends_with("notempty.wait") {
+                std::thread::yield_now();
+                taken = [taken, os.take("feed")].join(" ").trim().to_owned();
+            }
+            assert!(taken.contains(&steps), "{taken}");
+        }
+        queue.close().await;
+        queue.join_thread().await.unwrap();
+        let end = "notempty.wake notempty.unlock buffer.popleft reader.close writer.close";
+        assert_eq!(os.take("feed"), end);
+        this.leave().await;
+    });
+}
+
+#[test]
+fn a_write_that_fails_gives_lock_and_slot_back_and_starts_over() {
+    let os = Recorder::new(false, 0);
+    let (this, queue) = recorded(os, 1);
+    let (told, errors) = mpsc::channel();
+    queue.on_feeder_error(move |error| told.send(error.to_string()).unwrap());
+    block_on(async {
+        queue.close_reader().await.unwrap();
+        assert_eq!(os.take("main"), "reader.close");
+        queue.put(vec![1], Timeout::Never).await.unwrap();
+        errors.recv_timeout(Duration::from_secs(60)).unwrap();
+        this.leave().await;
+        let steps = os.take("feed");
+        let expected = "encode wlock.acquire write-frame wlock.release sem.release notempty.lock";
+        assert!(steps.contains(expected), "{steps}");
+        assert_eq!(queue.qsize().await.unwrap(), 0);
+
+        os.take("main");
+        queue.get(Timeout::NoWait).await.unwrap_err();
+        assert_eq!(os.take("main"), "get rlock.acquire poll rlock.release");
+        queue.get(Timeout::Never).await.unwrap_err();
+        assert_eq!(
+            os.take("main"),
+            "get rlock.acquire read-header rlock.release"
+        );
+    });
+}
+
+#[test]
+fn interruptions_and_short_reads_change_nothing_but_the_reads() {
+    let os = Recorder::new(true, 3);
+    let (this, queue) = recorded(os, 0);
+    block_on(async {
+        queue.put(b"abcde".to_vec(), LONG).await.unwrap();
+        assert_eq!(os.take("main"), FIRST_PUT);
+        assert_eq!(queue.get(LONG).await.unwrap(), b"abcde");
+        assert_eq!(
+            os.take("main"),
+            "get rlock.acquire poll read-header read-header+3 read-body read-body+3 \
+             sem.release rlock.release decode"
+        );
+        this.leave().await;
+    });
+}
