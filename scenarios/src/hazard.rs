@@ -194,13 +194,15 @@ impl Hazard {
 const ENTRIES: [Entry; 15] = [
     Entry {
         name: "slot-leaked",
-        loss: "A bounded queue has one slot less for good: it is full too early, in the end always.",
+        loss: "A bounded queue has one slot less for good: it is full too early, \
+               in the end always.",
         site: "a death between `sem.acquire` and the end of the write, or between \
                `rlock.release` and `sem.release` of an untimed get",
         rules: &["X1", "X7", "Q4"],
         guarantees: &[6, 8],
         scenario: Some("bounded-full/slot-leak-after-kill"),
-        remedy: "Make a new queue after a death, or take a queue that counts the slots of the dead.",
+        remedy: "Make a new queue after a death, or take a queue that counts the \
+                 slots of the dead.",
     },
     Entry {
         name: "item-lost-after-put",
@@ -232,7 +234,8 @@ const ENTRIES: [Entry; 15] = [
     },
     Entry {
         name: "writer-lock-orphaned",
-        loss: "Nobody's items arrive any more though every put succeeds, and producers cannot leave.",
+        loss: "Nobody's items arrive any more though every put succeeds, and \
+               producers cannot leave.",
         site: "a death from `wlock.acquire` to `wlock.release`",
         rules: &["X2", "X4", "X12"],
         guarantees: &[5, 6, 9],
@@ -272,7 +275,8 @@ const ENTRIES: [Entry; 15] = [
     },
     Entry {
         name: "task-counter-stuck",
-        loss: "`join` of a joinable queue never returns: the one who should say `task_done` is dead.",
+        loss: "`join` of a joinable queue never returns: the one who should \
+               say `task_done` is dead.",
         site: "a death between `get` and `task_done`",
         rules: &["X8", "JQ5"],
         guarantees: &[10],
@@ -296,7 +300,8 @@ const ENTRIES: [Entry; 15] = [
         rules: &["Q8", "Q13"],
         guarantees: &[],
         scenario: Some("no-fault/one-producer-two-consumers-nowait"),
-        remedy: "Never take Empty as the end: count the items, or send one that says it is the last.",
+        remedy: "Never take Empty as the end: count the items, or send one that says it is \
+                 the last.",
     },
     Entry {
         name: "tear-taken-for-close",

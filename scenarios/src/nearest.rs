@@ -5,8 +5,9 @@ pub(crate) fn one_of<'word>(
     text: &str,
     words: impl IntoIterator<Item = &'word str> + Clone,
 ) -> String {
-    if let Some(word) = nearest(text, words.clone()) {
-        return format!("did you mean '{word}'?");
+    let near = nearest(text, words.clone());
+    if !near.is_empty() {
+        return format!("did you mean '{}'?", near.join("' or '"));
     }
     let words: Vec<&str> = words.into_iter().collect();
     match words.as_slice() {
@@ -16,17 +17,21 @@ pub(crate) fn one_of<'word>(
     }
 }
 
-/// The word that is nearest to `text`, if any is near: at most a third of its letters differ, or
-/// one letter in a short one.
-fn nearest<'word>(text: &str, words: impl IntoIterator<Item = &'word str>) -> Option<&'word str> {
+/// The words that are nearest to `text`, if any are near: at most a third of its letters differ,
+/// or one letter in a short one.
+fn nearest<'word>(text: &str, words: impl IntoIterator<Item = &'word str>) -> Vec<&'word str> {
     let limit = (text.chars().count() / 3).max(1);
-    words
+    let near: Vec<(usize, &str)> = words
         .into_iter()
         .filter(|word| word.chars().count() > 1)
         .map(|word| (distance(&text.to_lowercase(), &word.to_lowercase()), word))
-        .filter(|(distance, word)| *distance <= limit && *distance < word.chars().count())
-        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= limit)
+        .collect();
+    let least = near.iter().map(|(distance, _)| *distance).min();
+    near.into_iter()
+        .filter(|(distance, _)| Some(*distance) == least)
         .map(|(_, word)| word)
+        .collect()
 }
 
 /// How many letters must be put in, taken out, replaced or swapped with their neighbour.

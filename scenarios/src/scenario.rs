@@ -11,7 +11,8 @@ use crate::{Goal, Hazard, Hold, KillPoint};
 /// One scenario: what its processes do, what may happen to them, and what is expected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scenario {
-    /// Its file's path without `.toml`, with `/` between folders: `kill-mid-put/large-two-producers`.
+    /// Its file's path without `.toml`, with `/` between folders, such as
+    /// `kill-mid-put/small-two-producers`.
     pub name: String,
     /// What it is there to show, in a sentence or two.
     pub why: String,

@@ -203,10 +203,13 @@ impl<'text> Document<'text> {
     }
 }
 
+/// A key with its value.
+pub(crate) type Entry<'table, 'text> = (&'table Spanned<DeString<'text>>, &'table Value<'text>);
+
 /// The entries of a table in the order of the file, where TOML itself has none.
 pub(crate) fn in_file_order<'table, 'text>(
     table: &'table DeTable<'text>,
-) -> Vec<(&'table Spanned<DeString<'text>>, &'table Value<'text>)> {
+) -> Vec<Entry<'table, 'text>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries

@@ -15,7 +15,7 @@ use crate::nearest::one_of;
 use crate::steps::{FEEDER_STEPS, PROGRAM_STEPS};
 use crate::{Expect, Faults, Goal, Hazard, Hold, KillPoint, OutcomeName, Scenario, World};
 
-const KEYS: &[&str] = &[
+pub(crate) const KEYS: &[&str] = &[
     "why",
     "expect",
     "expect_why",
@@ -27,7 +27,7 @@ const KEYS: &[&str] = &[
     "allow",
     "reach",
 ];
-const FAULT_KEYS: &[&str] = &[
+pub(crate) const FAULT_KEYS: &[&str] = &[
     "kills",
     "victims",
     "signals",
@@ -199,25 +199,7 @@ fn faults(document: &Document<'_>, root: &DeTable<'_>, program: &Program) -> Fau
 /// How many kills, of whom, by which signals.
 fn kills(document: &Document<'_>, table: &DeTable<'_>, program: &Program, faults: &mut Faults) {
     if !faults.pinned.is_empty() {
-        faults.kills_max = u8::try_from(faults.pinned.len()).unwrap_or(u8::MAX);
-        for key in ["kills", "victims", "signals"] {
-            if let Some((key, _)) = table.get_key_value(key) {
-                let message = format!(
-                    "'{}' is said by 'kill' already; leave it out",
-                    key.get_ref()
-                );
-                document.mistake(key.span().start, message);
-            }
-        }
-        faults.victims = faults.pinned.iter().map(|kill| kill.process).collect();
-        faults.victims.sort();
-        faults.victims.dedup();
-        for kill in &faults.pinned {
-            if !faults.signals.contains(&kill.signal) {
-                faults.signals.push(kill.signal);
-            }
-        }
-        return;
+        return pinned(document, table, faults);
     }
     let number = table
         .get("kills")
@@ -272,6 +254,28 @@ fn kills(document: &Document<'_>, table: &DeTable<'_>, program: &Program, faults
             place,
             "there is nobody to kill but P0; say so with victims = [\"P0\"]",
         );
+    }
+}
+
+/// What pinned kills say of the number of kills, the victims and the signals.
+fn pinned(document: &Document<'_>, table: &DeTable<'_>, faults: &mut Faults) {
+    faults.kills_max = u8::try_from(faults.pinned.len()).unwrap_or(u8::MAX);
+    for key in ["kills", "victims", "signals"] {
+        if let Some((key, _)) = table.get_key_value(key) {
+            let message = format!(
+                "'{}' is said by 'kill' already; leave it out",
+                key.get_ref()
+            );
+            document.mistake(key.span().start, message);
+        }
+    }
+    faults.victims = faults.pinned.iter().map(|kill| kill.process).collect();
+    faults.victims.sort();
+    faults.victims.dedup();
+    for kill in &faults.pinned {
+        if !faults.signals.contains(&kill.signal) {
+            faults.signals.push(kill.signal);
+        }
     }
 }
 

@@ -19,3 +19,6 @@ pub(crate) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Mistake>>
     let scenario = faults::scenario(&document, name);
     document.finish(scenario)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use midput_model::program::{
 };
 use toml::de::DeTable;
 
-use super::document::{Document, Value, in_file_order};
+use super::document::{Document, Entry, Value, in_file_order};
 use super::operation::{self, Wrong, is_name};
 use crate::kill::parse_process;
 use crate::nearest::one_of;
@@ -125,26 +125,7 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
         || Some(Vec::new()),
         |value| Some(queues(document, document.table(value, "'queue'")?)),
     )?;
-    let Some(table) = root.get("process") else {
-        document.mistake(
-            0,
-            "there is no process; add [process.P0] with main = [\"…\"]",
-        );
-        return None;
-    };
-    let table = document.table(table, "'process'")?;
-    let mut processes = in_file_order(table);
-    processes.sort_by_key(|(key, _)| parse_process(key.get_ref()));
-    for (number, (key, _)) in processes.iter().enumerate() {
-        if key.get_ref() != &format!("P{number}") {
-            let message = format!(
-                "process '{}' should be 'P{number}'; processes are P0, P1, … without a gap",
-                key.get_ref()
-            );
-            document.mistake(key.span().start, message);
-            return None;
-        }
-    }
+    let processes = process_tables(document, root, queues.len())?;
     let names: Vec<String> = processes
         .iter()
         .map(|(key, _)| key.get_ref().to_string())
@@ -154,20 +135,6 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
         queues: queues.iter().map(|queue| queue.name.clone()).collect(),
         threads: Vec::new(),
     };
-    let lanes_of = |value: &Value<'_>| value.get_ref().as_table().map_or(0, |table| table.len());
-    let lanes: usize = processes
-        .iter()
-        .map(|(_, value)| lanes_of(value) + queues.len())
-        .sum();
-    if lanes > LANES_MAX {
-        let place = processes.last().map_or(0, |(key, _)| key.span().start);
-        let message = format!(
-            "this makes {lanes} lanes (threads and one feeder for each process and queue); at \
-             most {LANES_MAX} are possible"
-        );
-        document.mistake(place, message);
-        return None;
-    }
     let mut reader = Reader {
         document,
         producer: ProcessId(0),
@@ -200,6 +167,53 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
     placed.program.items = reader.items;
     placed.program.queues = queues;
     Some(placed)
+}
+
+/// The tables of the processes in the order of their numbers, if there is no gap and their lanes
+/// are not too many.
+fn process_tables<'table, 'text>(
+    document: &Document<'text>,
+    root: &'table DeTable<'text>,
+    queues: usize,
+) -> Option<Vec<Entry<'table, 'text>>> {
+    const NO_PROCESS: &str = "there is no process; add [process.P0] with main = [\"…\"]";
+    let Some(value) = root.get("process") else {
+        document.mistake(0, NO_PROCESS);
+        return None;
+    };
+    let table = document.table(value, "'process'")?;
+    if table.is_empty() {
+        document.mistake(value.span().start, NO_PROCESS);
+        return None;
+    }
+    let mut processes = in_file_order(table);
+    processes.sort_by_key(|(key, _)| parse_process(key.get_ref()));
+    for (number, (key, _)) in processes.iter().enumerate() {
+        if key.get_ref() != &format!("P{number}") {
+            let message = format!(
+                "process '{}' should be 'P{number}'; processes are P0, P1, … without a gap",
+                key.get_ref()
+            );
+            document.mistake(key.span().start, message);
+            return None;
+        }
+    }
+    // A table without any key counts too, so that processes are numbered within a byte.
+    let lanes_of = |value: &Value<'_>| value.get_ref().as_table().map_or(1, |table| table.len());
+    let lanes: usize = processes
+        .iter()
+        .map(|(_, value)| lanes_of(value).max(1) + queues)
+        .sum();
+    if lanes > LANES_MAX {
+        let place = processes.last().map_or(0, |(key, _)| key.span().start);
+        let message = format!(
+            "this makes {lanes} lanes (threads and one feeder for each process and queue); at \
+             most {LANES_MAX} are possible"
+        );
+        document.mistake(place, message);
+        return None;
+    }
+    Some(processes)
 }
 
 fn queues<'text>(document: &Document<'text>, table: &DeTable<'text>) -> Vec<QueueParameters> {
