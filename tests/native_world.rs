@@ -78,11 +78,6 @@ fn after(process: u8, operation: Operation) -> Instruction {
     }
 }
 
-/// A wait that only a signal ends: nobody takes what the feeder has to send.
-fn join_thread_forever() -> Instruction {
-    get(NEVER)
-}
-
 fn join() -> Instruction {
     Operation::Join {
         process: ProcessId(1),
@@ -228,10 +223,8 @@ fn processes_that_are_killed_and_terminated_by_the_program_die() {
             process: ProcessId(1),
             signal,
         };
-        let mut program = program(&[100_000], &[end.into(), join()]);
-        program.processes[1].lanes[0]
-            .instructions
-            .push(join_thread_forever());
+        // Nobody takes what P1's feeder has to send: only a signal ends it.
+        let program = program(&[100_000], &[end.into(), join()]);
         let run = run(&program, &[]).unwrap();
         assert!(run.ended, "{:?}", run.end);
         assert_eq!(run.exits[1], Some(Exit::Signal(signal)));

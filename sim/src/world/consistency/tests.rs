@@ -68,11 +68,8 @@ fn machine(sizes: [u32; 2]) -> Classic {
     )
 }
 
-/// One run of the model as free-running processes would log it. The kill, if there is one, lands
-/// when the lane of the feeder comes to this step.
-fn logged(machine: &Classic, seed: u64, kill_before: Option<&str>) -> NativeRun {
-    let mut state = machine.initial();
-    let mut run = NativeRun {
+fn nothing_yet() -> NativeRun {
+    NativeRun {
         end: End::default(),
         ended: true,
         logs: vec![ProcessLog::default(); 2],
@@ -82,7 +79,14 @@ fn logged(machine: &Classic, seed: u64, kill_before: Option<&str>) -> NativeRun 
         landed: Vec::new(),
         held: Vec::new(),
         took: Duration::ZERO,
-    };
+    }
+}
+
+/// One run of the model as free-running processes would log it. The kill, if there is one, lands
+/// when the lane of the feeder comes to this step.
+fn logged(machine: &Classic, seed: u64, kill_before: Option<&str>) -> NativeRun {
+    let mut state = machine.initial();
+    let mut run = nothing_yet();
     let mut random = seed;
     let mut at = 0;
     tell(machine, &mut run, at, &machine.first_events());

@@ -38,8 +38,17 @@ struct Watched {
     started: OwnedFd,
     pid: Option<u32>,
     pidfd: Option<OwnedFd>,
+    /// The same of one that was dead when it was first heard of.
+    remains: Option<OwnedFd>,
     exit: Option<Exit>,
     killed: Option<Killed>,
+}
+
+/// How things stood when nobody would ever move again. What the processes log afterwards, while
+/// they are being ended one after the other, is no part of the run.
+struct Still {
+    alive: Vec<bool>,
+    logs: Vec<ProcessLog>,
 }
 
 struct Harness<'a> {
@@ -105,6 +114,7 @@ impl Watched {
             started: pipe()?.0,
             pid: None,
             pidfd: None,
+            remains: None,
             exit: None,
             killed: None,
         })
@@ -198,16 +208,17 @@ impl Harness<'_> {
         Ok(())
     }
 
-    /// Looks until everybody is dead or nobody will ever move again. The latter is `Some`: the
-    /// processes that are alive.
-    fn watch(&mut self) -> Result<Option<Vec<bool>>, NativeError> {
+    /// Looks until everybody is dead or nobody will ever move again; the latter is `Some`.
+    fn watch(&mut self) -> Result<Option<Still>, NativeError> {
         let mut still: Option<(Instant, Vec<Vec<Asleep>>)> = None;
         loop {
             let grown = self.look()?;
             self.kill_reached();
             self.kill_blocked();
             if self.all_gone()? {
+                // What they wrote last, and the kills among it.
                 self.look()?;
+                self.kill_reached();
                 return Ok(None);
             }
             let now = if grown { None } else { self.all_asleep() };
@@ -215,7 +226,7 @@ impl Harness<'_> {
                 (Some((since, was)), Some(is)) if was == is => {
                     let hang_after = self.options.hang_after.max(HANG_AFTER_LEAST);
                     if since.elapsed() >= hang_after && !self.look()? && self.nobody_goes_on() {
-                        return Ok(Some(self.processes.iter().map(Watched::is_alive).collect()));
+                        return Ok(Some(self.still()));
                     }
                     Some((since, was))
                 }
@@ -226,6 +237,17 @@ impl Harness<'_> {
             }
             std::thread::sleep(LOOK_EVERY);
         }
+    }
+
+    fn still(&self) -> Still {
+        Still {
+            alive: self.processes.iter().map(Watched::is_alive).collect(),
+            logs: self.logs(),
+        }
+    }
+
+    fn logs(&self) -> Vec<ProcessLog> {
+        self.processes.iter().map(|it| it.log.clone()).collect()
     }
 
     /// Reads what the logs have become, and says whether they have grown.
@@ -259,10 +281,13 @@ impl Harness<'_> {
             let watched = &mut self.processes[index];
             if watched.pid.is_none() {
                 watched.pid = Some(pid);
-                let opened = pidfd(pid);
-                // Only while it lives is the number certainly its own.
-                if !has_ended(&watched.life)? {
-                    watched.pidfd = opened.ok();
+                let opened = pidfd(pid).ok();
+                // Only while it lives is the number certainly its own. One that is dead already
+                // is waited for and nothing else, which does nothing to anybody else's child.
+                if has_ended(&watched.life)? {
+                    watched.remains = opened;
+                } else {
+                    watched.pidfd = opened;
                 }
             }
         }
@@ -437,7 +462,7 @@ impl Harness<'_> {
             std::thread::sleep(LOOK_EVERY);
         }
         for watched in &mut self.processes {
-            if let Some(pidfd) = &watched.pidfd {
+            if let Some(pidfd) = watched.pidfd.as_ref().or(watched.remains.as_ref()) {
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
                 // Its parent has waited for it where nobody is there to wait for.
                 let status = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), options);
@@ -451,15 +476,13 @@ impl Harness<'_> {
         Ok(())
     }
 
-    fn report(self, alive: Option<Vec<bool>>) -> NativeRun {
+    fn report(self, still: Option<Still>) -> NativeRun {
         let took = self.begun.elapsed();
-        let ended = alive.is_none();
-        let alive = alive.unwrap_or_else(|| vec![false; self.processes.len()]);
-        let logs: Vec<_> = self
-            .processes
-            .iter()
-            .map(|watched| watched.log.clone())
-            .collect();
+        let ended = still.is_none();
+        let Still { alive, logs } = still.unwrap_or_else(|| Still {
+            alive: vec![false; self.processes.len()],
+            logs: self.logs(),
+        });
         let blocked = blocked_lanes(self.program, &self.lanes, &logs, &alive);
         let records = || logs.iter().flat_map(|log| &log.records);
         let exit = |(index, watched): (usize, &Watched)| {
