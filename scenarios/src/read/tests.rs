@@ -1,5 +1,6 @@
 //! What is said of mistakes in scenario files.
 
+use midput_model::program::{ItemId, Outcome, ProcessId, Signal};
 use proptest::prelude::*;
 
 const GOOD: &str = r#"why = "A test."
@@ -45,6 +46,48 @@ fn the_good_text_is_good() {
     assert_eq!(scenario.program.items[0].bytes, 16_000);
     assert_eq!(scenario.program.processes[0].lanes[1].name, "watcher");
     assert_eq!(scenario.program.processes[0].lanes[0].instructions.len(), 5);
+    assert_eq!(scenario.faults.victims, [ProcessId(1)]);
+    assert_eq!(scenario.faults.signals, [Signal::Kill]);
+}
+
+#[test]
+fn after_counts_for_the_first_repetition_alone() {
+    let text = GOOD.replace("after P1 died qsize", "after P1 died repeat 2 qsize");
+    let program = crate::parse("x", &text).unwrap().program;
+    let after: Vec<_> = program.processes[0].lanes[1]
+        .instructions
+        .iter()
+        .map(|one| one.after)
+        .collect();
+    assert_eq!(after, [None, Some(ProcessId(1)), None]);
+}
+
+#[test]
+fn cpython_is_as_classic_where_nothing_else_is_said() {
+    let scenario = crate::parse("x", GOOD).unwrap();
+    assert_eq!(scenario.allowed("cpython"), scenario.allowed("classic"));
+    assert_eq!(scenario.goals("cpython").len(), 3);
+    assert!(scenario.allowed("robust").is_empty());
+    let text = GOOD.replace("classic = [\"H1\"]", "classic = [\"H1\"]\ncpython = []");
+    assert!(
+        crate::parse("x", &text)
+            .unwrap()
+            .allowed("cpython")
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_outcome_name_matches_its_item_alone() {
+    let program = crate::parse("x", GOOD).unwrap().program;
+    let first = Outcome::Item(ItemId(0));
+    let matches = |name: &str| {
+        name.parse::<crate::OutcomeName>()
+            .unwrap()
+            .matches(first, &program)
+    };
+    assert!(matches("a") && matches("Item"));
+    assert!(!matches("a#2") && !matches("Empty"));
 }
 
 #[test]
@@ -223,14 +266,9 @@ fn columns_count_characters_and_escapes_point_at_the_string() {
     let changed_place = |to: &str| changed("\"close\"", to);
     assert!(changed_place("'''pit'''").starts_with("x.toml:8:35:"));
     assert!(changed_place("\"p\\u0069t\"").starts_with("x.toml:8:32:"));
-    let umlaut = GOOD
-        .replace("A test.", "ä")
-        .replace("[queue.jobs]", "[queue.ä]");
-    assert!(
-        answer(&umlaut).starts_with("x.toml:2:8:"),
-        "{}",
-        answer(&umlaut)
-    );
+    let umlaut = changed("\"close\"", "\"put ä 1B\", \"pit\"");
+    let second = umlaut.lines().nth(1).unwrap_or_default();
+    assert!(second.starts_with("x.toml:8:45:"), "{umlaut}");
 }
 
 #[test]
