@@ -12,7 +12,6 @@ mod arguments;
 mod check;
 mod exit;
 mod explore;
-mod failure;
 mod list;
 mod replay;
 mod select;

@@ -8,12 +8,11 @@ use midput_scenarios::Scenario;
 use midput_sim::case::Case;
 use midput_sim::settings::Settings;
 use midput_sim::subject::Classic;
-use midput_sim::sweep::{CaseOutcome, Failure, Runner, Verdict};
+use midput_sim::sweep::{CaseOutcome, Failure, Runner, Verdict, describe};
 use midput_sim::trace::{Story, TraceLog, render};
 
 use crate::arguments::{Place, Replay, Trace, WorldArgument};
 use crate::exit::Status;
-use crate::failure;
 use crate::select::{out_folder, select};
 
 /// A case with its scenario and the file that it came from.
@@ -26,6 +25,12 @@ pub(crate) struct Loaded {
 /// Where the last failing case's path is noted.
 pub(crate) fn last_file(out: Option<&Path>) -> PathBuf {
     out_folder(out).join("last")
+}
+
+/// The line that runs a saved case again.
+pub(crate) fn replay_line(path: &Path, world: &str) -> String {
+    let world = if world == "sim" { String::new() } else { format!(" --world {world}") };
+    format!("midput replay {}{world}", path.display())
 }
 
 fn load(name: &str, place: &Place, settings: &Settings) -> anyhow::Result<Loaded> {
@@ -95,7 +100,10 @@ fn report(loaded: &Loaded, outcome: &CaseOutcome, world: WorldArgument) -> Statu
         Verdict::Fail(failures) => {
             let diverged = failures.iter().any(|failure| matches!(failure, Failure::Replay(_)));
             let cases = loaded.case.number + 1;
-            print!("{}", failure::describe(&loaded.scenario, outcome, cases, world, &loaded.path));
+            let replay = replay_line(&loaded.path, world);
+            let text =
+                describe(&loaded.scenario, outcome, cases, world, &loaded.path, &replay);
+            print!("{text}");
             if diverged { Status::Diverged } else { Status::Violation }
         }
     }

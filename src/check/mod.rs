@@ -10,13 +10,13 @@ use midput_sim::keep;
 use midput_sim::settings::{DEFAULT_SEED, Settings};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
-    CaseOutcome, Census, Report, ReportVerdict, Runner, Scope, SweepOptions, census, sweep,
+    CaseOutcome, Census, Report, ReportVerdict, Runner, Scope, SweepOptions, census,
+    describe, sweep,
 };
 
 use crate::arguments::{Check, Time, WorldArgument};
 use crate::exit::Status;
-use crate::failure;
-use crate::replay::last_file;
+use crate::replay::{last_file, replay_line};
 use crate::select::{Selected, select};
 
 mod progress;
@@ -232,7 +232,8 @@ fn conclude(
         }
         std::fs::write(&plan.last, path.display().to_string())?;
         let cases = plan.options.cases;
-        let text = failure::describe(scenario, failed, cases, report.world, &path);
+        let replay = replay_line(&path, report.world);
+        let text = describe(scenario, failed, cases, report.world, &path, &replay);
         progress.print(&text);
     }
     Ok(match verdict {

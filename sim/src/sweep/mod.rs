@@ -2,6 +2,7 @@
 
 mod census;
 mod draw;
+mod failure;
 mod judge;
 mod native;
 mod report;
@@ -9,6 +10,7 @@ mod runner;
 
 pub use census::{Census, census};
 pub use draw::draw;
+pub use failure::describe;
 pub use judge::{Failure, Judged, Verdict, judge};
 pub use native::{run_native, sweep_native};
 pub use report::{Report, ReportVerdict, Scope};

@@ -100,13 +100,16 @@ struct Renderer<'a> {
     shown: Vec<Cell>,
 }
 
-/// The steps that touch nothing outside their process; they are shown only where it matters.
+/// The steps that touch nothing outside their process, or that are all of their operation; they
+/// are shown only where somebody stands there for ever.
 fn is_local(step: &str) -> bool {
     step.starts_with("notempty.")
+        || step.starts_with("process.")
         || matches!(
             step,
             "put" | "get" | "buffer.append" | "buffer.popleft" | "encode" | "decode" | "close"
                 | "join_thread" | "cancel_join_thread" | "sentinel.append" | "feeder.start"
+                | "leave" | "exit" | "thread.start"
         )
 }
 
@@ -124,7 +127,7 @@ impl Renderer<'_> {
         for line in &self.story.head {
             let _ = writeln!(self.out, "# {line}");
         }
-        let mut line = format!("# {:<9}{:<25}{:<16}", "lane", "op", "result");
+        let mut line = format!("# {:<9}{:<29}{:<16}", "lane", "op", "result");
         for (index, column) in self.log.columns.iter().enumerate() {
             let _ = write!(line, " {column:>width$}", width = self.width(index));
         }
@@ -277,7 +280,7 @@ impl Renderer<'_> {
     }
 
     fn line(&mut self, margin: char, who: &str, what: &str, how: &str, entry: &Entry, note: &str) {
-        let mut line = format!("{margin} {who:<9}{what:<25}{how:<16}");
+        let mut line = format!("{margin} {who:<9}{what:<29}{how:<16}");
         for (index, cell) in entry.cells.iter().enumerate() {
             let same = self.shown.get(index) == Some(cell);
             let text = if same { ".".to_owned() } else { self.cell(*cell) };

@@ -1,19 +1,24 @@
-//! What is printed of a failing case. The replay line stands last.
+//! What is printed of a failing case, by the command and by tests. The replay line stands last.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
+use midput_model::contract::Violation;
 use midput_model::program::Program;
 use midput_scenarios::Scenario;
-use midput_sim::sweep::{CaseOutcome, Failure, Verdict};
 
-/// A failing case in words. `cases` is how many the sweep had; `saved` is where the case is.
-pub(crate) fn describe(
+use super::judge::{Failure, Verdict};
+use super::runner::CaseOutcome;
+
+/// A failing case in words. `cases` is how many the sweep had, `saved` where the case is, and
+/// `replay` the whole line that runs it again.
+pub fn describe(
     scenario: &Scenario,
     outcome: &CaseOutcome,
     cases: u64,
     world: &str,
     saved: &Path,
+    replay: &str,
 ) -> String {
     let case = &outcome.case;
     let mut out = String::new();
@@ -38,8 +43,7 @@ pub(crate) fn describe(
         line("kill", &format!("{kill}{forced}"));
     }
     line("saved", &saved.display().to_string());
-    let world = if world == "sim" { String::new() } else { format!(" --world {world}") };
-    line("replay", &format!("midput replay {}{world}", saved.display()));
+    line("replay", replay);
     out
 }
 
@@ -82,9 +86,6 @@ fn failure_lines(
     }
 }
 
-fn violation_text(
-    program: &Program,
-    violation: &midput_model::contract::Violation,
-) -> String {
-    format!("{} broken: {}", violation.guarantee, violation.describe(program))
+fn violation_text(program: &Program, violation: &Violation) -> String {
+    format!("broken: {}", violation.describe(program))
 }

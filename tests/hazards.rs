@@ -1,0 +1,64 @@
+//! Each hazard that the classic queue has, as a trace of the real code: found by a sweep of the
+//! scenario that the hazard list names for it, at its first case.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use midput_scenarios::Hazard;
+use midput_sim::subject::Classic;
+use midput_sim::sweep::{Runner, census, draw};
+use midput_sim::trace::{Story, TraceLog, render};
+
+const SEED: u64 = 0x4d2;
+
+/// The trace of the shortest case, among the first 300, that shows the hazard.
+fn trace_of(hazard: Hazard) -> String {
+    let name = hazard.scenario().unwrap_or_else(|| panic!("{hazard} has no scenario"));
+    let scenarios = midput_scenarios::builtin();
+    let scenario = scenarios.iter().find(|scenario| scenario.name == name).unwrap();
+    let census = census::<Classic<_>>(scenario, &Arc::new(scenario.program.clone()), SEED);
+    let mut runner = Runner::new(scenario, true);
+    let mut shortest: BTreeMap<(u64, u64), String> = BTreeMap::new();
+    for number in 0..300 {
+        let case = draw(scenario, "classic", &census, SEED, number, false);
+        let mut log = TraceLog::default();
+        let outcome = runner.run::<Classic<_>>(&case, Some(&mut log));
+        if outcome.judged.hazards.contains(&hazard) {
+            let text = render(&scenario.program, &log, &Story::of(scenario, &outcome));
+            shortest.insert((outcome.steps, number), text);
+        }
+    }
+    let (_, text) = shortest.pop_first().unwrap_or_else(|| panic!("{name} never shows {hazard}"));
+    text
+}
+
+macro_rules! hazard {
+    ($test:ident, $hazard:ident) => {
+        #[test]
+        fn $test() {
+            insta::assert_snapshot!(trace_of(Hazard::$hazard));
+        }
+    };
+}
+
+hazard!(h1_slot_leaked, H1);
+hazard!(h2_item_lost_after_put, H2);
+hazard!(h3_reader_stuck_past_timeout, H3);
+hazard!(h4_reader_lock_orphaned, H4);
+hazard!(h5_writer_lock_orphaned, H5);
+hazard!(h6_frame_torn, H6);
+hazard!(h7_join_deadlock, H7);
+hazard!(h8_exit_stuck, H8);
+hazard!(h11_empty_though_not_empty, H11);
+hazard!(h13_items_dropped_by_cancel, H13);
+
+/// What the list leaves to queue classes that are not built is left out by name.
+#[test]
+fn the_other_hazards_belong_to_classes_that_are_not_built() {
+    let left: Vec<String> = Hazard::ALL
+        .into_iter()
+        .filter(|hazard| hazard.scenario().is_none())
+        .map(|hazard| hazard.to_string())
+        .collect();
+    assert_eq!(left, ["H9", "H10", "H12", "H14", "H15"]);
+}
