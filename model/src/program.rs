@@ -354,8 +354,6 @@ pub enum LaneRole {
 impl Program {
     /// Every lane that can exist, in the fixed order that everything else uses: process by
     /// process, its main lane, its further threads, then one feeder for each queue.
-    ///
-    /// With one queue its feeder is `P1.feed`; with several it is `P1.feed-` and the queue's name.
     pub fn lanes(&self) -> Vec<Lane> {
         let mut lanes = Vec::new();
         for (process, program) in (0u8..).zip(&self.processes) {
@@ -367,20 +365,20 @@ impl Program {
                     role: LaneRole::Program(index),
                 });
             }
-            for (queue, parameters) in (0u8..).zip(&self.queues) {
-                let name = if self.queues.len() == 1 {
-                    format!("{}.feed", program.name)
-                } else {
-                    format!("{}.feed-{}", program.name, parameters.name)
-                };
-                lanes.push(Lane {
-                    name,
-                    process,
-                    role: LaneRole::Feeder(QueueId(queue)),
-                });
+            for queue in (0u8..).take(self.queues.len()).map(QueueId) {
+                let name = format!("{}.{}", program.name, self.feeder_name(queue));
+                lanes.push(Lane { name, process, role: LaneRole::Feeder(queue) });
             }
         }
         lanes
+    }
+
+    /// The name of a queue's feeder thread: `feed`, or with several queues `feed-jobs`.
+    pub fn feeder_name(&self, queue: QueueId) -> String {
+        match self.queues.get(usize::from(queue.0)) {
+            Some(parameters) if self.queues.len() > 1 => format!("feed-{}", parameters.name),
+            _ => "feed".to_owned(),
+        }
     }
 
     /// The lane at `index` of a process; 0 is its main lane.

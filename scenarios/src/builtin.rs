@@ -26,6 +26,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "kill-mid-get/idle-timed",
     "kill-mid-put/frame-16kB-one-producer",
     "kill-mid-put/frame-16kB-two-producers",
+    "kill-mid-put/idle-feeder",
     "kill-mid-put/large-200kB-one-producer",
     "kill-mid-put/large-200kB-two-producers",
     "kill-mid-put/small-one-producer",

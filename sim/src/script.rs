@@ -11,7 +11,7 @@ use midput_real::process::{Process, ThisProcess};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::payload;
-use crate::subject::Subject;
+use crate::subject::{Parameters, Subject};
 
 /// What a world offers to the lanes of a program beyond the operating system.
 pub trait Stage: Os {
@@ -70,7 +70,10 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
     /// The main process, which makes the queues.
     pub(crate) fn first(stage: S, program: Arc<Program>) -> std::io::Result<Arc<Self>> {
         let this = ThisProcess::new(stage);
-        let queues = program.queues.iter().map(|parameters| Q::create(&this, parameters));
+        let queues = (0u8..).zip(&program.queues).map(|(index, queue)| {
+            let feeder = program.feeder_name(QueueId(index));
+            Q::create(&this, &Parameters { queue, feeder: &feeder })
+        });
         let queues = queues.collect::<Result<_, _>>()?;
         Ok(Self::new(stage, program, ProcessId(0), this, queues))
     }
@@ -83,8 +86,11 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
     ) -> Result<Arc<Self>, midput_real::codec::CodecError> {
         let this = ThisProcess::new(stage);
         let Received(process, exported) = this.decode_argument(argument)?;
-        let queues = program.queues.iter().zip(&exported);
-        let queues = queues.map(|(parameters, objects)| Q::attach(&this, parameters, objects));
+        let queues = (0u8..).zip(&program.queues).zip(&exported);
+        let queues = queues.map(|((index, queue), objects)| {
+            let feeder = program.feeder_name(QueueId(index));
+            Q::attach(&this, &Parameters { queue, feeder: &feeder }, objects)
+        });
         let queues = queues.collect::<Result<_, _>>()?;
         Ok(Self::new(stage, program, process, this, queues))
     }

@@ -106,6 +106,9 @@ pub(crate) fn check(
     if verbose {
         plan.print(&selected);
     }
+    if let Some(status) = cannot_run(&plan, arguments.world) {
+        return Ok(status);
+    }
     let stopped = Arc::new(AtomicBool::new(false));
     let handler = Arc::clone(&stopped);
     ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))?;
@@ -141,6 +144,17 @@ pub(crate) fn check(
         status = status.max(Status::Inconclusive);
     }
     Ok(status)
+}
+
+/// Where this machine cannot run the native world: said once, in one line. If it was asked for by
+/// name there is nothing else to do; otherwise every native case will be inconclusive.
+fn cannot_run(plan: &Plan, asked: Option<WorldArgument>) -> Option<Status> {
+    if !plan.worlds.contains(&World::Native) {
+        return None;
+    }
+    let missing = midput_sim::world::native::can_run().err()?;
+    eprintln!("midput: this machine cannot run the native world: {missing}");
+    (asked == Some(WorldArgument::Native)).then_some(Status::CannotRun)
 }
 
 /// Sweeps one scenario in one world, the kept cases first.

@@ -55,6 +55,7 @@ impl<T, O: Os, C> std::fmt::Debug for Queue<T, O, C> {
 struct Local<T, O: Os> {
     this: ThisProcess<O>,
     maxsize: u32,
+    feeder_name: String,
     reader: Connection<O>,
     writer: Connection<O>,
     rlock: O::Semaphore,
@@ -159,6 +160,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
         let local = Local {
             this: this.clone(),
             maxsize,
+            feeder_name: "feed".to_owned(),
             reader: Connection::reader(os, reader),
             writer: Connection::writer(os, writer),
             rlock,
@@ -171,6 +173,16 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             local: Arc::new(local),
             codec: PhantomData,
         }
+    }
+
+    /// The same queue, whose feeder thread has this name in this process instead of `feed`. It has
+    /// an effect on a queue that was just made or attached and not cloned yet.
+    #[must_use]
+    pub fn with_feeder_named(mut self, name: &str) -> Self {
+        if let Some(local) = Arc::get_mut(&mut self.local) {
+            name.clone_into(&mut local.feeder_name);
+        }
+        self
     }
 
     /// The queue as it is named to a child that inherits its objects.
@@ -249,7 +261,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             codec: PhantomData,
         };
         let site = Site::new("feeder.start");
-        let thread = os.thread_start("feed", move || feeder.run(), site).await?;
+        let thread = os.thread_start(&local.feeder_name, move || feeder.run(), site).await?;
 
         let mut state = local.state();
         state.feeder_started = true;

@@ -1,5 +1,6 @@
 //! What is said of mistakes in scenario files.
 
+use midput_model::program::{ItemId, Outcome, ProcessId, Signal};
 use proptest::prelude::*;
 
 const GOOD: &str = r#"why = "A test."
@@ -45,6 +46,48 @@ fn the_good_text_is_good() {
     assert_eq!(scenario.program.items[0].bytes, 16_000);
     assert_eq!(scenario.program.processes[0].lanes[1].name, "watcher");
     assert_eq!(scenario.program.processes[0].lanes[0].instructions.len(), 5);
+    assert_eq!(scenario.faults.victims, [ProcessId(1)]);
+    assert_eq!(scenario.faults.signals, [Signal::Kill]);
+}
+
+#[test]
+fn after_counts_for_the_first_repetition_alone() {
+    let text = GOOD.replace("after P1 died qsize", "after P1 died repeat 2 qsize");
+    let program = crate::parse("x", &text).unwrap().program;
+    let after: Vec<_> = program.processes[0].lanes[1]
+        .instructions
+        .iter()
+        .map(|one| one.after)
+        .collect();
+    assert_eq!(after, [None, Some(ProcessId(1)), None]);
+}
+
+#[test]
+fn cpython_is_as_classic_where_nothing_else_is_said() {
+    let scenario = crate::parse("x", GOOD).unwrap();
+    assert_eq!(scenario.allowed("cpython"), scenario.allowed("classic"));
+    assert_eq!(scenario.goals("cpython").len(), 3);
+    assert!(scenario.allowed("robust").is_empty());
+    let text = GOOD.replace("classic = [\"H1\"]", "classic = [\"H1\"]\ncpython = []");
+    assert!(
+        crate::parse("x", &text)
+            .unwrap()
+            .allowed("cpython")
+            .is_empty()
+    );
+}
+
+#[test]
+fn an_outcome_name_matches_its_item_alone() {
+    let program = crate::parse("x", GOOD).unwrap().program;
+    let first = Outcome::Item(ItemId(0));
+    let matches = |name: &str| {
+        name.parse::<crate::OutcomeName>()
+            .unwrap()
+            .matches(first, &program)
+    };
+    assert!(matches("a") && matches("Item"));
+    assert!(!matches("a#2") && !matches("Empty"));
 }
 
 #[test]
@@ -64,107 +107,115 @@ fn mistakes_are_shown_with_their_place_and_what_would_be_right() {
     insta::assert_snapshot!(texts.join("\n"));
 }
 
+/// A part of the good text, what replaces it, and a part of what is said of that.
+type Change = (&'static str, &'static str, &'static str);
+
+const WHOLE_PROGRAM: &[Change] = &[
+    ("\"start P1\", ", "", "P1 is never started"),
+    (
+        "\"start P1\"",
+        "\"start P1\", \"start P1\"",
+        "already started in line 5",
+    ),
+    ("\"start P1\"", "\"start P0\"", "P0 runs from the beginning"),
+    ("\"close\"", "\"start P1\"", "cannot start itself"),
+    ("\"close\"", "\"kill P0\"", "nobody may kill P0"),
+    ("\"close\"", "\"join P1\"", "only P0 may join P1"),
+    (
+        "\"start P1\"",
+        "\"join P1\", \"start P1\"",
+        "stands before 'start P1'",
+    ),
+    (
+        "\"thread watcher\", ",
+        "",
+        "'watcher' of P0 is never started",
+    ),
+    (
+        "\"thread watcher\"",
+        "\"thread watcher\", \"thread watcher\"",
+        "already started",
+    ),
+    (
+        "\"thread watcher\"",
+        "\"thread wacher\"",
+        "did you mean 'watcher'?",
+    ),
+    ("qsize\"", "exit\"", "only main may leave"),
+    ("after P1 died", "after P0 died", "its own death"),
+    (
+        "\"close\"",
+        "\"put a 1B\"",
+        "item 'a' is already put in line 8",
+    ),
+    ("process.P1", "process.P2", "should be 'P1'"),
+    ("watcher =", "feed =", "is no thread name"),
+    ("main = [\"repeat", "other = [\"repeat", "no main"),
+];
+
+const FAULTS_AND_GOALS: &[Change] = &[
+    ("\"H1\"", "\"H16\"", "the ids are H1 to H15"),
+    (
+        "classic = [\"H1\"]",
+        "clasic = [\"H1\"]",
+        "did you mean 'classic'?",
+    ),
+    (
+        "victims = [\"P1\"]",
+        "victims = [\"P7\"]",
+        "unknown process 'P7'",
+    ),
+    ("kills = 1", "kills = 0", "without kills = 1"),
+    ("kills = 1", "kills = 9", "from 0 to 8"),
+    (
+        "kills = 1",
+        "kill = \"P1 SIGKILL before P1.feed encode[1]\"",
+        "leave it out",
+    ),
+    ("kills = 1", "short_transfers = 1", "true or false"),
+    ("P0.watcher Empty", "P0.watcher Full", "can end with Full"),
+    ("kill P1.feed encode", "kill P0.feed encode", "puts nothing"),
+    (
+        "kill P1.feed encode",
+        "kill P1.food encode",
+        "did you mean 'P1.feed'?",
+    ),
+    (
+        "kill P1.feed encode",
+        "kill P1.feed decode",
+        "unknown step 'decode'",
+    ),
+    ("a 16kB\"", "a 16kB to job\"", "did you mean 'jobs'?"),
+    ("a 16kB\"", "a 16385KiB\"", "to 16384KiB"),
+    ("a 16kB\"", "A 16kB\"", "lower-case letter"),
+    ("repeat 2 put", "repeat 0 put", "from 1 to 1000"),
+    ("repeat 2 put", "until Full put", "not put"),
+    ("until Empty", "until Emty", "did you mean 'Empty'?"),
+    ("maxsize = 4", "pipe_slots = 3", "power of two"),
+    ("why = \"A test.\"", "", "'why' is missing"),
+    ("why = \"A test.\"", "why = \"\"", "must say something"),
+    (
+        "[queue.jobs]",
+        "worlds = [\"sim\"]\n[queue.jobs]",
+        "'worlds_why' is missing",
+    ),
+    (
+        "[queue.jobs]",
+        "expect = \"fail\"\n[queue.jobs]",
+        "'expect_why' is missing",
+    ),
+    ("[queue.jobs]", "[queue.more]\n[queue.jobs]", "'from more'"),
+    (
+        "[allow]",
+        "[process.P2]\nmain = [\"start P3\"]\n[process.P3]\nmain = [\"start P2\"]\n\
+          [allow]",
+        "start each other",
+    ),
+];
+
 #[test]
 fn each_static_check_finds_its_mistake() {
-    for (from, to, hint) in [
-        ("\"start P1\", ", "", "P1 is never started"),
-        (
-            "\"start P1\"",
-            "\"start P1\", \"start P1\"",
-            "already started in line 5",
-        ),
-        ("\"start P1\"", "\"start P0\"", "P0 runs from the beginning"),
-        ("\"close\"", "\"start P1\"", "cannot start itself"),
-        ("\"close\"", "\"kill P0\"", "nobody may kill P0"),
-        ("\"close\"", "\"join P1\"", "only P0 may join P1"),
-        (
-            "\"start P1\"",
-            "\"join P1\", \"start P1\"",
-            "stands before 'start P1'",
-        ),
-        (
-            "\"thread watcher\", ",
-            "",
-            "'watcher' of P0 is never started",
-        ),
-        (
-            "\"thread watcher\"",
-            "\"thread watcher\", \"thread watcher\"",
-            "already started",
-        ),
-        (
-            "\"thread watcher\"",
-            "\"thread wacher\"",
-            "did you mean 'watcher'?",
-        ),
-        ("qsize\"", "exit\"", "only main may leave"),
-        ("after P1 died", "after P0 died", "its own death"),
-        (
-            "\"close\"",
-            "\"put a 1B\"",
-            "item 'a' is already put in line 8",
-        ),
-        ("process.P1", "process.P2", "should be 'P1'"),
-        ("watcher =", "feed =", "is no thread name"),
-        ("main = [\"repeat", "other = [\"repeat", "no main"),
-        ("\"H1\"", "\"H16\"", "the ids are H1 to H15"),
-        (
-            "classic = [\"H1\"]",
-            "clasic = [\"H1\"]",
-            "did you mean 'classic'?",
-        ),
-        (
-            "victims = [\"P1\"]",
-            "victims = [\"P7\"]",
-            "unknown process 'P7'",
-        ),
-        ("kills = 1", "kills = 0", "without kills = 1"),
-        ("kills = 1", "kills = 9", "from 0 to 8"),
-        (
-            "kills = 1",
-            "kill = \"P1 SIGKILL before P1.feed encode[1]\"",
-            "leave it out",
-        ),
-        ("kills = 1", "short_transfers = 1", "true or false"),
-        ("P0.watcher Empty", "P0.watcher Full", "can end with Full"),
-        ("kill P1.feed encode", "kill P0.feed encode", "puts nothing"),
-        (
-            "kill P1.feed encode",
-            "kill P1.food encode",
-            "did you mean 'P1.feed'?",
-        ),
-        (
-            "kill P1.feed encode",
-            "kill P1.feed decode",
-            "unknown step 'decode'",
-        ),
-        ("a 16kB\"", "a 16kB to job\"", "did you mean 'jobs'?"),
-        ("a 16kB\"", "a 16385KiB\"", "to 16384KiB"),
-        ("a 16kB\"", "A 16kB\"", "lower-case letter"),
-        ("repeat 2 put", "repeat 0 put", "from 1 to 1000"),
-        ("repeat 2 put", "until Full put", "not put"),
-        ("until Empty", "until Emty", "did you mean 'Empty'?"),
-        ("maxsize = 4", "pipe_slots = 3", "power of two"),
-        ("why = \"A test.\"", "", "'why' is missing"),
-        ("why = \"A test.\"", "why = \"\"", "must say something"),
-        (
-            "[queue.jobs]",
-            "worlds = [\"sim\"]\n[queue.jobs]",
-            "'worlds_why' is missing",
-        ),
-        (
-            "[queue.jobs]",
-            "expect = \"fail\"\n[queue.jobs]",
-            "'expect_why' is missing",
-        ),
-        ("[queue.jobs]", "[queue.more]\n[queue.jobs]", "'from more'"),
-        (
-            "[allow]",
-            "[process.P2]\nmain = [\"start P3\"]\n[process.P3]\nmain = [\"start P2\"]\n\
-          [allow]",
-            "start each other",
-        ),
-    ] {
+    for (from, to, hint) in WHOLE_PROGRAM.iter().chain(FAULTS_AND_GOALS) {
         let answer = changed(from, to);
         assert!(answer.contains(hint), "{from} -> {to}: {answer}");
     }
@@ -178,7 +229,7 @@ fn many_lanes_and_many_operations_are_refused() {
         .concat();
     let lanes = changed("watcher = [", &format!("{threads}watcher = ["));
     assert!(lanes.contains("at most 64"), "{lanes}");
-    let gets = vec!["\"repeat 1000 qsize\""; 12].join(", ");
+    let gets = ["\"repeat 1000 qsize\""; 12].join(", ");
     let operations = changed("\"close\"", &gets);
     assert!(operations.contains("too many operations"), "{operations}");
 }
@@ -215,14 +266,9 @@ fn columns_count_characters_and_escapes_point_at_the_string() {
     let changed_place = |to: &str| changed("\"close\"", to);
     assert!(changed_place("'''pit'''").starts_with("x.toml:8:35:"));
     assert!(changed_place("\"p\\u0069t\"").starts_with("x.toml:8:32:"));
-    let umlaut = GOOD
-        .replace("A test.", "ä")
-        .replace("[queue.jobs]", "[queue.ä]");
-    assert!(
-        answer(&umlaut).starts_with("x.toml:2:8:"),
-        "{}",
-        answer(&umlaut)
-    );
+    let umlaut = changed("\"close\"", "\"put ä 1B\", \"pit\"");
+    let second = umlaut.lines().nth(1).unwrap_or_default();
+    assert!(second.starts_with("x.toml:8:45:"), "{umlaut}");
 }
 
 #[test]

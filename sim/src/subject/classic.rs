@@ -2,22 +2,23 @@
 
 use std::io;
 
-use midput_model::program::{Outcome, QueueParameters};
+use midput_model::program::Outcome;
 use midput_real::classic::{GetError, PutError, Queue, QueueHandle};
 use midput_real::codec::Bytes;
 use midput_real::os::{Exported, Os};
 use midput_real::process::ThisProcess;
 use midput_real::timeout::Timeout;
 
-use super::Subject;
+use super::{Parameters, Subject};
 
 /// The classic discipline: CPython's `multiprocessing.Queue`.
 #[derive(Clone, Debug)]
 pub struct Classic<O: Os>(Queue<Vec<u8>, O, Bytes>);
 
 impl<O: Os> Subject<O> for Classic<O> {
-    fn create(this: &ThisProcess<O>, parameters: &QueueParameters) -> io::Result<Self> {
-        Queue::create(this, parameters.maxsize as usize).map(Self)
+    fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self> {
+        let queue = Queue::create(this, parameters.queue.maxsize as usize)?;
+        Ok(Self(queue.with_feeder_named(parameters.feeder)))
     }
 
     fn exported(&self) -> io::Result<Vec<Exported>> {
@@ -26,12 +27,12 @@ impl<O: Os> Subject<O> for Classic<O> {
 
     fn attach(
         this: &ThisProcess<O>,
-        parameters: &QueueParameters,
+        parameters: &Parameters<'_>,
         exported: &[Exported],
     ) -> io::Result<Self> {
         let exported = exported.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
-        let handle = QueueHandle::new(parameters.maxsize as usize, exported)?;
-        Queue::attach(this, &handle).map(Self)
+        let handle = QueueHandle::new(parameters.queue.maxsize as usize, exported)?;
+        Ok(Self(Queue::attach(this, &handle)?.with_feeder_named(parameters.feeder)))
     }
 
     async fn put(&self, payload: Vec<u8>, timeout: Timeout) -> Result<(), Outcome> {

@@ -12,6 +12,16 @@ mod classic;
 
 pub use classic::Classic;
 
+/// How a queue of a program is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters<'a> {
+    /// Its name and its bound.
+    pub queue: &'a QueueParameters,
+    /// The name of the lane that the program has for a thread of the queue: `feed`. A thread of
+    /// another name is a lane of its own, after all others.
+    pub feeder: &'a str,
+}
+
 /// A queue that can be run in simulation: what a program's operations mean for it.
 ///
 /// It is written against [`Os`], which the simulation implements: every `await` on a method of
@@ -24,7 +34,7 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
     ///
     /// # Errors
     /// What the system says.
-    fn create(this: &ThisProcess<O>, parameters: &QueueParameters) -> io::Result<Self>;
+    fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self>;
 
     /// The kernel objects that a child must inherit to use the queue, in an order of its own.
     ///
@@ -38,7 +48,7 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
     /// What the system says where they were not inherited.
     fn attach(
         this: &ThisProcess<O>,
-        parameters: &QueueParameters,
+        parameters: &Parameters<'_>,
         exported: &[Exported],
     ) -> io::Result<Self>;
 

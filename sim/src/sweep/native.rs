@@ -18,6 +18,9 @@ use crate::check::HazardWatch;
 use crate::world::consistency::{self, Consistent};
 use crate::world::native::{self, NativeError, NativeOptions, NativeRun};
 
+/// How often a case is run again whose kill did not land.
+const RETRIES: u32 = 2;
+
 /// Runs one case with real processes and judges it as a simulated one. Its choices are not
 /// followed: real processes run freely.
 pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> CaseOutcome {
@@ -132,7 +135,15 @@ pub fn sweep_native(
         }
         let case = draw(scenario, "classic", census, options.seed, number, false);
         let case = Case { faults: Vec::new(), ..case };
-        let outcome = run_native(scenario, &case, native);
+        let mut outcome = run_native(scenario, &case, native);
+        // Free-running processes may pass by a site that another schedule would bring them to.
+        for _ in 0..RETRIES {
+            let missed = !case.kills.is_empty() && outcome.landed.is_empty();
+            if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
+                break;
+            }
+            outcome = run_native(scenario, &case, native);
+        }
         if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
             failures.fetch_add(1, Ordering::Relaxed);
         }

@@ -238,6 +238,21 @@ pub struct SweepOptions {
     pub time_any: bool,
 }
 
+impl Default for SweepOptions {
+    /// 512 cases of the default seed in one thread, patient time, all of them whatever fails.
+    fn default() -> Self {
+        Self {
+            seed: crate::settings::DEFAULT_SEED,
+            cases: 512,
+            shard: Shard::default(),
+            jobs: 1,
+            failures_max: 0,
+            twice: false,
+            time_any: false,
+        }
+    }
+}
+
 /// Runs the cases of a sweep in simulation. `stop` is asked between cases; `done` is told of each
 /// case, in no order. The outcomes come back in the order of the cases, whatever the jobs.
 pub fn sweep<Q: Subject<SimulatedOs>>(

@@ -123,6 +123,20 @@ pub enum NativeError {
     },
 }
 
+/// Whether this machine can run the native world.
+///
+/// # Errors
+/// What is missing, in a line.
+pub fn can_run() -> Result<(), String> {
+    let pid = rustix::process::getpid();
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
+        .map_err(|error| format!("no pidfd can be opened ({error}); Linux 5.3 or later has them"))?;
+    std::fs::read_to_string("/proc/thread-self/syscall").map_err(|error| {
+        format!("/proc/thread-self/syscall cannot be read ({error}), which shows who is blocked")
+    })?;
+    Ok(())
+}
+
 /// Runs `program` once with real processes. It blocks until all of them are gone.
 ///
 /// # Errors

@@ -17,7 +17,7 @@ use rustix::io::Errno;
 
 use super::record::{Waits, What};
 use super::scene::{
-    Scene, arrive, arrive_monitor, become_lane, count, done, limit, scene, set_queue,
+    Scene, arrive, arrive_monitor, become_lane, count, done, limit, scene,
 };
 use crate::kernel::signal_of;
 use crate::script::Stage;
@@ -343,7 +343,6 @@ impl Os for NativeOs {
 
 impl Stage for NativeOs {
     fn call(&self, _: LaneId, operation: Operation) {
-        set_queue(operation.queue());
         if let Some(scene) = scene() {
             scene.log(What::Call { operation });
         }

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use midput_model::program::{Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
+use midput_model::program::{Lane, LaneId, ProcessId, Program, Signal};
 use midput_model::step::StepResult;
 use midput_real::os::Site;
 use midput_scenarios::Place;
@@ -20,7 +20,6 @@ static SCENE: OnceLock<Scene> = OnceLock::new();
 
 thread_local! {
     static LANE: Cell<LaneId> = const { Cell::new(LaneId(0)) };
-    static QUEUE: Cell<Option<QueueId>> = const { Cell::new(None) };
     static OCCURRENCES: RefCell<Vec<(&'static str, u32)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -83,7 +82,7 @@ impl Scene {
     }
 
     /// The lane of a thread that this process is about to start: the one that the program names
-    /// so, the feeder of the queue that is being put into, or nobody's.
+    /// so.
     pub(super) fn lane_of_thread(&self, name: &str) -> io::Result<LaneId> {
         let prefix = self.program.processes[usize::from(self.process.0)]
             .name
@@ -91,10 +90,7 @@ impl Scene {
             + 1;
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let found = (0u8..).zip(&self.lanes).find(|(index, lane)| {
-            let named = match lane.role {
-                LaneRole::Feeder(queue) => name == "feed" && QUEUE.get() == Some(queue),
-                LaneRole::Program(_) => lane.name.get(prefix..) == Some(name),
-            };
+            let named = lane.name.get(prefix..) == Some(name);
             lane.process == self.process && *begun & (1 << index) == 0 && named
         });
         let (index, _) = found.ok_or_else(|| {
@@ -135,11 +131,6 @@ pub(super) fn sleep_for_ever() -> ! {
 /// This thread is that lane from now on.
 pub(super) fn become_lane(lane: LaneId) {
     LANE.set(lane);
-}
-
-/// The queue that this lane's operation is about.
-pub(super) fn set_queue(queue: Option<QueueId>) {
-    QUEUE.set(queue);
 }
 
 /// A step that a lane stands at.
