@@ -101,10 +101,7 @@ fn one(scenario: &Scenario, arguments: &Explore) -> Status {
 fn show(
     scenario: &Scenario,
     machine: &Machine,
-    path: &[(
-        midput_model::queue::classic::Action,
-        midput_model::queue::classic::Observation,
-    )],
+    path: &[(midput_model::queue::classic::Action, midput_model::queue::classic::Observation)],
 ) {
     let (case, mut follow) = case_of(scenario, machine, path);
     let mut log = TraceLog::default();

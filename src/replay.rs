@@ -79,7 +79,9 @@ pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<
                 print!("{}", text(&loaded.scenario, &outcome, &log, false));
                 outcome
             }
-            WorldArgument::Native => crate::check::native_case(&loaded.scenario, &loaded.case, settings)?,
+            WorldArgument::Native => {
+                crate::check::native_case(&loaded.scenario, &loaded.case, settings)?
+            }
         };
         status = status.max(report(&loaded, &outcome, arguments.place.world));
     }
@@ -101,8 +103,7 @@ fn report(loaded: &Loaded, outcome: &CaseOutcome, world: WorldArgument) -> Statu
             let diverged = failures.iter().any(|failure| matches!(failure, Failure::Replay(_)));
             let cases = loaded.case.number + 1;
             let replay = replay_line(&loaded.path, world);
-            let text =
-                describe(&loaded.scenario, outcome, cases, world, &loaded.path, &replay);
+            let text = describe(&loaded.scenario, outcome, cases, world, &loaded.path, &replay);
             print!("{text}");
             if diverged { Status::Diverged } else { Status::Violation }
         }

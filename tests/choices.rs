@@ -23,10 +23,7 @@ fn found(scenario: &Scenario) -> Census {
 }
 
 fn faults(transfers: Vec<Site>) -> impl Strategy<Value = Vec<Fault>> {
-    let kind = prop_oneof![
-        (1u32..9000).prop_map(FaultKind::Short),
-        Just(FaultKind::Interrupt)
-    ];
+    let kind = prop_oneof![(1u32..9000).prop_map(FaultKind::Short), Just(FaultKind::Interrupt)];
     let fault = (prop::sample::select(transfers), kind);
     prop::collection::vec(fault.prop_map(|(site, kind)| Fault { site, kind }), 0..4)
 }

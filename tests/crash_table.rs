@@ -73,35 +73,87 @@ fn rows() -> Vec<Row> {
     let held = "False|False|2|Empty|Empty|HANG(lock)|ok|ok|ok|Empty";
     let idle = "True|False|0|Empty|Empty|HANG(lock)|ok|ok|ok|Empty";
     vec![
-        producer("P1", 1, "put x 16B", "before V.main buffer.append[1]", [0, 1, 1, 0],
-            "True|True|1|Empty|Empty|HANG(read)|Full|Full|HANG(sem)|Empty"),
+        producer(
+            "P1",
+            1,
+            "put x 16B",
+            "before V.main buffer.append[1]",
+            [0, 1, 1, 0],
+            "True|True|1|Empty|Empty|HANG(read)|Full|Full|HANG(sem)|Empty",
+        ),
         Row {
             hold: Some("V.feed before encode[1]"),
-            ..producer("P2", 4, "repeat 4 put x 16B", "before V.main leave[1]", [0, 1, 1, 0],
-                "True|True|4|Empty|Empty|HANG(read)|Full|Full|HANG(sem)|Empty")
+            ..producer(
+                "P2",
+                4,
+                "repeat 4 put x 16B",
+                "before V.main leave[1]",
+                [0, 1, 1, 0],
+                "True|True|4|Empty|Empty|HANG(read)|Full|Full|HANG(sem)|Empty",
+            )
         },
-        producer("P3", 2, "put x 16B", "before V.feed write-frame[1]", [1, 1, 0, 0],
-            "True|False|1|Empty|Empty|HANG(read)|STUCK|STUCK|STUCK|Empty"),
+        producer(
+            "P3",
+            2,
+            "put x 16B",
+            "before V.feed write-frame[1]",
+            [1, 1, 0, 0],
+            "True|False|1|Empty|Empty|HANG(read)|STUCK|STUCK|STUCK|Empty",
+        ),
         producer("P4", 2, "put x 20000B", "at V.feed write-header[1]+2", [1, 1, 0, 2], torn),
         producer("P5", 2, "put x 20000B", "after V.feed write-header[1]", [1, 1, 0, 4], torn),
         producer("P6", 2, "put x 20000B", "at V.feed write-body[1]+1000", [1, 1, 0, 1004], torn),
-        producer("P7", 2, "put x 16B", "after V.feed write-frame[1]", [1, 1, 0, 20],
-            "False|False|1|x|x|x|STUCK|STUCK|STUCK|x"),
-        producer("P8", 2, "put x 16B", "after V.feed wlock.release[1]", [1, 1, 1, 20],
-            "False|False|1|x|x|x|ok|ok|ok|x"),
-        Row { filled: false, ..consumer("C1", 2, "get", "blocked in V.main read-header[1]",
-            [2, 0, 1, 0], idle) },
-        Row { filled: false, ..consumer("C1t", 2, "get timeout=30s", "blocked in V.main poll[1]",
-            [2, 0, 1, 0], idle) },
+        producer(
+            "P7",
+            2,
+            "put x 16B",
+            "after V.feed write-frame[1]",
+            [1, 1, 0, 20],
+            "False|False|1|x|x|x|STUCK|STUCK|STUCK|x",
+        ),
+        producer(
+            "P8",
+            2,
+            "put x 16B",
+            "after V.feed wlock.release[1]",
+            [1, 1, 1, 20],
+            "False|False|1|x|x|x|ok|ok|ok|x",
+        ),
+        Row {
+            filled: false,
+            ..consumer("C1", 2, "get", "blocked in V.main read-header[1]", [2, 0, 1, 0], idle)
+        },
+        Row {
+            filled: false,
+            ..consumer("C1t", 2, "get timeout=30s", "blocked in V.main poll[1]", [2, 0, 1, 0], idle)
+        },
         consumer("C2", 3, "get", "before V.main read-header[1]", [1, 0, 1, 40], held),
         consumer("C3", 3, "get", "after V.main read-header[1]", [1, 0, 1, 36], held),
         consumer("C4", 3, "get", "after V.main read-body[1]", [1, 0, 1, 20], held),
-        consumer("C5", 2, "get", "before V.main sem.release[1]", [0, 1, 1, 20],
-            "False|True|2|b|b|b|Full|Full|HANG(sem)|b"),
-        consumer("C5t", 2, "get timeout=30s", "after V.main sem.release[1]", [1, 0, 1, 20],
-            "False|False|1|Empty|Empty|HANG(lock)|ok|ok|ok|Empty"),
-        consumer("C6", 2, "get", "before V.main leave[1]", [1, 1, 1, 20],
-            "False|False|1|b|b|b|ok|ok|ok|b"),
+        consumer(
+            "C5",
+            2,
+            "get",
+            "before V.main sem.release[1]",
+            [0, 1, 1, 20],
+            "False|True|2|b|b|b|Full|Full|HANG(sem)|b",
+        ),
+        consumer(
+            "C5t",
+            2,
+            "get timeout=30s",
+            "after V.main sem.release[1]",
+            [1, 0, 1, 20],
+            "False|False|1|Empty|Empty|HANG(lock)|ok|ok|ok|Empty",
+        ),
+        consumer(
+            "C6",
+            2,
+            "get",
+            "before V.main leave[1]",
+            [1, 1, 1, 20],
+            "False|False|1|b|b|b|ok|ok|ok|b",
+        ),
     ]
 }
 

@@ -107,9 +107,9 @@ fn unsafe_stands_only_in_the_linux_module() {
         let text = std::fs::read_to_string(&path).unwrap();
         let blocks = ["unsafe {", "unsafe fn", "unsafe impl"];
         let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-        let used = lines.into_iter().any(|line| {
-            !line.contains('"') && blocks.iter().any(|block| line.contains(block))
-        });
+        let used = lines
+            .into_iter()
+            .any(|line| !line.contains('"') && blocks.iter().any(|block| line.contains(block)));
         if used {
             with_unsafe += 1;
             assert!(path.starts_with(root.join("real/src/os/linux")), "{}", path.display());

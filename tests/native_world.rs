@@ -27,63 +27,33 @@ fn program(sizes: &[u32], rest: &[Instruction]) -> Program {
     };
     let process = |name: &str, instructions: Vec<Instruction>| ProcessProgram {
         name: name.to_owned(),
-        lanes: vec![LaneProgram {
-            name: "main".to_owned(),
-            instructions,
-        }],
+        lanes: vec![LaneProgram { name: "main".to_owned(), instructions }],
     };
-    let mut parent = vec![
-        Operation::Start {
-            process: ProcessId(1),
-        }
-        .into(),
-    ];
+    let mut parent = vec![Operation::Start { process: ProcessId(1) }.into()];
     parent.extend_from_slice(rest);
-    let child = (0u16..)
-        .take(sizes.len())
-        .map(|item| put(item).into())
-        .collect();
+    let child = (0u16..).take(sizes.len()).map(|item| put(item).into()).collect();
     Program {
-        queues: vec![QueueParameters {
-            name: "jobs".to_owned(),
-            maxsize: 0,
-            pipe_slots: 16,
-        }],
+        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize: 0, pipe_slots: 16 }],
         items: sizes.iter().enumerate().map(item).collect(),
         processes: vec![process("P0", parent), process("P1", child)],
     }
 }
 
 fn get(timeout: Timeout) -> Instruction {
-    Operation::Get {
-        queue: QUEUE,
-        timeout,
-    }
-    .into()
+    Operation::Get { queue: QUEUE, timeout }.into()
 }
 
 fn put(item: u16) -> Operation {
-    Operation::Put {
-        queue: QUEUE,
-        item: ItemId(item),
-        timeout: NEVER,
-    }
+    Operation::Put { queue: QUEUE, item: ItemId(item), timeout: NEVER }
 }
 
 fn after(process: u8, operation: Operation) -> Instruction {
     let after = Some(ProcessId(process));
-    Instruction {
-        after,
-        ..operation.into()
-    }
+    Instruction { after, ..operation.into() }
 }
 
 fn join() -> Instruction {
-    Operation::Join {
-        process: ProcessId(1),
-        timeout: NEVER,
-    }
-    .into()
+    Operation::Join { process: ProcessId(1), timeout: NEVER }.into()
 }
 
 fn options() -> NativeOptions {
@@ -96,10 +66,7 @@ fn run(program: &Program, kills: &[&str]) -> Result<NativeRun, NativeError> {
 }
 
 fn consistent(program: &Program, run: &NativeRun) -> Consistent {
-    let environment = Environment {
-        time: Time::Any,
-        ..Environment::default()
-    };
+    let environment = Environment { time: Time::Any, ..Environment::default() };
     let machine = Classic::new(program.clone(), environment);
     check(&machine, run).unwrap_or_else(|error| {
         let mut records: Vec<_> = run.logs.iter().flat_map(|log| &log.records).collect();
@@ -120,11 +87,7 @@ fn outcomes(found: &Consistent, lane: u8) -> Vec<Outcome> {
 }
 
 fn blocked(run: &NativeRun) -> Vec<String> {
-    run.end
-        .blocked
-        .iter()
-        .map(|it| format!("{} {}", it.lane.0, it.step))
-        .collect()
+    run.end.blocked.iter().map(|it| format!("{} {}", it.lane.0, it.step)).collect()
 }
 
 #[test]
@@ -135,10 +98,7 @@ fn a_program_that_ends_is_one_of_the_models_runs() {
     assert_eq!(run.exits, [Some(Exit::Code(0)); 2]);
     let found = consistent(&program, &run);
     let item = |number| Outcome::Item(ItemId(number));
-    assert_eq!(
-        outcomes(&found, 0),
-        [Outcome::Done, item(0), item(1), Outcome::Done]
-    );
+    assert_eq!(outcomes(&found, 0), [Outcome::Done, item(0), item(1), Outcome::Done]);
 }
 
 #[test]
@@ -146,10 +106,7 @@ fn a_parent_that_joins_before_it_gets_is_stuck_with_its_child() {
     let program = program(&[100_000], &[join(), get(NEVER)]);
     let run = run(&program, &[]).unwrap();
     assert!(!run.ended);
-    assert_eq!(
-        blocked(&run),
-        ["0 process.join", "2 feeder.join", "3 write-body"]
-    );
+    assert_eq!(blocked(&run), ["0 process.join", "2 feeder.join", "3 write-body"]);
     let found = consistent(&program, &run);
     assert_eq!(found.state.lanes[3].moved, 63_136);
 }
@@ -182,10 +139,7 @@ fn a_reader_killed_where_it_is_blocked_takes_the_read_lock_with_it() {
         assert_eq!(run.landed, [true]);
         assert!(run.ended);
         let found = consistent(&program, &run);
-        assert_eq!(
-            outcomes(&found, 0),
-            [Outcome::Done, Outcome::Done, Outcome::Empty]
-        );
+        assert_eq!(outcomes(&found, 0), [Outcome::Done, Outcome::Done, Outcome::Empty]);
     }
 }
 
@@ -194,14 +148,8 @@ fn kills_before_and_after_a_step_and_from_another_lane_land() {
     let program = program(&[10, 10], &[join(), get(Timeout::Milliseconds(50))]);
     let kills = [
         ("P1 SIGKILL before P1.feed wlock.acquire[1]", Outcome::Empty),
-        (
-            "P1 SIGKILL after P1.feed write-frame[1]",
-            Outcome::Item(ItemId(0)),
-        ),
-        (
-            "P1 SIGTERM after P1.feed wlock.acquire[2]",
-            Outcome::Item(ItemId(0)),
-        ),
+        ("P1 SIGKILL after P1.feed write-frame[1]", Outcome::Item(ItemId(0))),
+        ("P1 SIGTERM after P1.feed wlock.acquire[2]", Outcome::Item(ItemId(0))),
     ];
     for (kill, got) in kills {
         let run = run(&program, &[kill]).unwrap();
@@ -219,10 +167,7 @@ fn kills_before_and_after_a_step_and_from_another_lane_land() {
 #[test]
 fn processes_that_are_killed_and_terminated_by_the_program_die() {
     for signal in [Signal::Kill, Signal::Terminate] {
-        let end = Operation::Signal {
-            process: ProcessId(1),
-            signal,
-        };
+        let end = Operation::Signal { process: ProcessId(1), signal };
         // Nobody takes what P1's feeder has to send: only a signal ends it.
         let program = program(&[100_000], &[end.into(), join()]);
         let run = run(&program, &[]).unwrap();
@@ -236,16 +181,11 @@ fn processes_that_are_killed_and_terminated_by_the_program_die() {
 fn a_lane_is_held_and_a_kill_that_does_not_land_is_none() {
     let program = program(&[10], &[get(NEVER)]);
     let hold = "P1.feed wlock.acquire[1]".parse().unwrap();
-    let never = "P1 SIGKILL before P1.feed wlock.acquire[9]"
-        .parse()
-        .unwrap();
+    let never = "P1 SIGKILL before P1.feed wlock.acquire[9]".parse().unwrap();
     let run = native::run(&program, "classic", &[never], &[hold], &options()).unwrap();
     assert_eq!(run.landed, [false]);
     assert_eq!(run.held, [LaneId(3)]);
-    assert_eq!(
-        blocked(&run),
-        ["0 read-header", "2 feeder.join", "3 wlock.acquire"]
-    );
+    assert_eq!(blocked(&run), ["0 read-header", "2 feeder.join", "3 wlock.acquire"]);
     consistent(&program, &run);
 }
 
@@ -277,16 +217,10 @@ fn a_wait_that_ends_by_itself_is_no_hang() {
 #[test]
 fn a_run_beyond_its_deadline_is_inconclusive_and_leaves_nobody() {
     let program = program(&[], &[get(Timeout::Milliseconds(60_000))]);
-    let options = NativeOptions {
-        deadline: Duration::from_millis(200),
-        ..options()
-    };
+    let options = NativeOptions { deadline: Duration::from_millis(200), ..options() };
     let error = native::run(&program, "classic", &[], &[], &options).unwrap_err();
     assert!(matches!(error, NativeError::Undecided { .. }), "{error}");
-    assert!(
-        error.to_string().contains("P0.main poll[1] Limited"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("P0.main poll[1] Limited"), "{error}");
 }
 
 /// Every place of the run: before and after each step that the two processes did without a kill,

@@ -151,8 +151,7 @@ fn a_printed_failure_replays_to_the_same_failure() {
     let scenarios = midput_scenarios::builtin();
     let canary = scenarios.iter().find(|it| it.name == "canary/must-fail").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let settings =
-        Settings { out: Some(folder.path().to_owned()), ..Settings::default() };
+    let settings = Settings { out: Some(folder.path().to_owned()), ..Settings::default() };
     let report = run(canary, &settings, None);
     let text = failures(canary, &report, &settings);
     let last = text.lines().last().unwrap();

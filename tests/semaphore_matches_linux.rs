@@ -35,16 +35,8 @@ fn sequence() -> impl Strategy<Value = (u32, u32, Vec<Call>)> {
     ];
     (maximum, 0..6u32, any::<bool>(), vec(call, 1..40)).prop_map(
         |(maximum, distance, from_below, calls)| {
-            let value = if from_below {
-                distance
-            } else {
-                maximum.saturating_sub(distance)
-            };
-            (
-                maximum,
-                value.min(maximum.saturating_add(1)).min(LARGEST),
-                calls,
-            )
+            let value = if from_below { distance } else { maximum.saturating_sub(distance) };
+            (maximum, value.min(maximum.saturating_add(1)).min(LARGEST), calls)
         },
     )
 }

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct ProcessId(pub u8);
 
 /// A lane (one thread of one process), by its position in [`Program::lanes`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct LaneId(pub u8);
 
 /// A queue of the scenario, by its position in [`Program::queues`].
@@ -84,11 +86,7 @@ pub struct Instruction {
 
 impl From<Operation> for Instruction {
     fn from(operation: Operation) -> Self {
-        Self {
-            after: None,
-            until: None,
-            operation,
-        }
+        Self { after: None, until: None, operation }
     }
 }
 
@@ -192,14 +190,8 @@ impl Operation {
             Self::CancelJoinThread { .. } => "cancel_join_thread",
             Self::Start { .. } => "start",
             Self::Join { .. } => "join",
-            Self::Signal {
-                signal: Signal::Terminate,
-                ..
-            } => "terminate",
-            Self::Signal {
-                signal: Signal::Kill,
-                ..
-            } => "kill",
+            Self::Signal { signal: Signal::Terminate, .. } => "terminate",
+            Self::Signal { signal: Signal::Kill, .. } => "kill",
             Self::Thread { .. } => "thread",
             Self::Exit { .. } => "exit",
         }
@@ -387,21 +379,12 @@ impl Program {
             .iter()
             .map(|program| program.lanes.len() + self.queues.len())
             .sum();
-        LaneId(
-            u8::try_from(before)
-                .unwrap_or(u8::MAX)
-                .saturating_add(index),
-        )
+        LaneId(u8::try_from(before).unwrap_or(u8::MAX).saturating_add(index))
     }
 
     /// The feeder lane of a process for a queue.
     pub fn feeder_of(&self, process: ProcessId, queue: QueueId) -> LaneId {
         let lanes = self.processes[usize::from(process.0)].lanes.len();
-        self.lane_of(
-            process,
-            u8::try_from(lanes)
-                .unwrap_or(u8::MAX)
-                .saturating_add(queue.0),
-        )
+        self.lane_of(process, u8::try_from(lanes).unwrap_or(u8::MAX).saturating_add(queue.0))
     }
 }

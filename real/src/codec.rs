@@ -96,12 +96,7 @@ mod tests {
     #[test]
     fn an_item_comes_back_and_leftovers_are_refused() {
         let mut payload = Postcard::encode(("a".to_owned(), 7_u32)).unwrap();
-        assert_eq!(
-            <Postcard as Codec<(String, u32)>>::decode(payload.clone())
-                .unwrap()
-                .1,
-            7
-        );
+        assert_eq!(<Postcard as Codec<(String, u32)>>::decode(payload.clone()).unwrap().1, 7);
         payload.push(0);
         let error = <Postcard as Codec<(String, u32)>>::decode(payload).unwrap_err();
         assert_eq!(error.to_string(), "1 bytes follow the item in its frame");

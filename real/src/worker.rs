@@ -39,10 +39,7 @@ pub struct Worker {
 
 impl std::fmt::Debug for Worker {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Worker")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        formatter.debug_struct("Worker").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -62,11 +59,7 @@ impl Worker {
                 FAILURE
             }
         };
-        Self {
-            name,
-            function: function_id::<F>(),
-            run: Box::new(run),
-        }
+        Self { name, function: function_id::<F>(), run: Box::new(run) }
     }
 
     fn run(&self, argument: &[u8]) -> u8 {
@@ -166,19 +159,10 @@ impl Drop for Guard {
 pub fn init(workers: impl IntoIterator<Item = Worker>) -> Guard {
     let workers: Vec<Worker> = workers.into_iter().collect();
     for (position, worker) in workers.iter().enumerate() {
-        let twin = workers[..position]
-            .iter()
-            .any(|other| other.name == worker.name);
-        assert!(
-            !twin,
-            "init: two workers have the name '{}'; give each its own",
-            worker.name
-        );
+        let twin = workers[..position].iter().any(|other| other.name == worker.name);
+        assert!(!twin, "init: two workers have the name '{}'; give each its own", worker.name);
     }
-    assert!(
-        WORKERS.set(workers).is_ok(),
-        "init: it is called once, first in main"
-    );
+    assert!(WORKERS.set(workers).is_ok(), "init: it is called once, first in main");
     linux::allow_start();
     match linux::inherited_start() {
         None => Guard { _private: () },
@@ -189,10 +173,7 @@ pub fn init(workers: impl IntoIterator<Item = Worker>) -> Guard {
 /// Runs the worker that this process was started for, and ends it.
 fn work(start: std::io::Result<Start>) -> ! {
     let code = match start {
-        Ok(start) => match registered()
-            .iter()
-            .find(|worker| worker.name == start.worker)
-        {
+        Ok(start) => match registered().iter().find(|worker| worker.name == start.worker) {
             Some(worker) => worker.run(&start.argument),
             None => {
                 eprintln!(
@@ -219,8 +200,5 @@ fn registered() -> &'static [Worker] {
 /// The name under which this function was given to [`init`].
 pub(crate) fn registered_name<F: 'static>() -> Option<&'static str> {
     let function = function_id::<F>();
-    registered()
-        .iter()
-        .find(|worker| worker.function == function)
-        .map(|worker| worker.name)
+    registered().iter().find(|worker| worker.function == function).map(|worker| worker.name)
 }

@@ -82,24 +82,14 @@ fn leaving_sends_more_than_a_pipe_holds() {
         } else {
             Process::start(put_and_leave, argument).unwrap()
         };
-        assert_eq!(
-            process.join_timeout(Duration::ZERO).unwrap(),
-            None,
-            "it cannot leave (LC9)"
-        );
+        assert_eq!(process.join_timeout(Duration::ZERO).unwrap(), None, "it cannot leave (LC9)");
         assert_eq!(queue.get_timeout(LONG).unwrap(), vec![7; 300_000]);
-        assert_eq!(
-            process.join_timeout(LONG).unwrap(),
-            Some(if worker { 4 } else { 3 })
-        );
+        assert_eq!(process.join_timeout(LONG).unwrap(), Some(if worker { 4 } else { 3 }));
     }
 }
 
 fn signals_end_a_process() {
-    for (signal, code) in [
-        (Process::kill as fn(&Process) -> _, -9),
-        (Process::terminate, -15),
-    ] {
+    for (signal, code) in [(Process::kill as fn(&Process) -> _, -9), (Process::terminate, -15)] {
         let (receiver, ready) = pipe().unwrap();
         let (blocked, never) = pipe().unwrap();
         let process = Process::start(wait_for_ever, (ready.clone(), blocked)).unwrap();
@@ -111,10 +101,7 @@ fn signals_end_a_process() {
         signal(&process).unwrap();
         // With the process its end of the pipe is gone, and ours is closed.
         let end = receiver.recv::<String>().unwrap_err();
-        assert!(
-            matches!(end, DecodeError::Receive(ReceiveError::EndOfFile)),
-            "{end}"
-        );
+        assert!(matches!(end, DecodeError::Receive(ReceiveError::EndOfFile)), "{end}");
         drop(never);
     }
 }
@@ -128,9 +115,7 @@ fn failures_have_codes() {
     let this = ThisProcess::new(Linux);
     block_on(async {
         for (worker, argument) in [("unheard of", 0_u8), ("square", 9)] {
-            let process = process::Process::start(&this, worker, argument)
-                .await
-                .unwrap();
+            let process = process::Process::start(&this, worker, argument).await.unwrap();
             process.join(Timeout::After(LONG)).await.unwrap();
             assert_eq!(process.exit_code(), Some(1), "worker '{worker}'");
         }
@@ -149,26 +134,18 @@ fn a_closed_end_cannot_be_inherited() {
     let queue = classic::Queue::<u64, Linux>::create(&this, 0).unwrap();
     block_on(async {
         queue.close_reader().await.unwrap();
-        let error = process::Process::start(&this, "square", queue)
-            .await
-            .unwrap_err();
+        let error = process::Process::start(&this, "square", queue).await.unwrap_err();
         assert!(error.to_string().contains("os error 9"), "{error}");
     });
 }
 
 const TESTS: [(&str, fn()); 6] = [
     ("workers_serve_queues", workers_serve_queues),
-    (
-        "leaving_sends_more_than_a_pipe_holds",
-        leaving_sends_more_than_a_pipe_holds,
-    ),
+    ("leaving_sends_more_than_a_pipe_holds", leaving_sends_more_than_a_pipe_holds),
     ("signals_end_a_process", signals_end_a_process),
     ("failures_have_codes", failures_have_codes),
     ("a_queue_arrives_twice_as_one", a_queue_arrives_twice_as_one),
-    (
-        "a_closed_end_cannot_be_inherited",
-        a_closed_end_cannot_be_inherited,
-    ),
+    ("a_closed_end_cannot_be_inherited", a_closed_end_cannot_be_inherited),
 ];
 
 fn main() {

@@ -24,9 +24,8 @@ fn queue<C: Codec<Vec<u8>>>(maxsize: usize) -> (ThisProcess<Linux>, Queue<Vec<u8
 #[test]
 fn what_was_put_first_is_got_first_whatever_its_size() {
     let (this, queue) = queue::<Bytes>(0);
-    let items: Vec<Vec<u8>> = [0, 5, 16_384, 16_385, 300_000, 1]
-        .map(|length| vec![7; length])
-        .into();
+    let items: Vec<Vec<u8>> =
+        [0, 5, 16_384, 16_385, 300_000, 1].map(|length| vec![7; length]).into();
     block_on(async {
         for item in &items {
             queue.put(item.clone(), Timeout::Never).await.unwrap();
@@ -65,10 +64,7 @@ fn an_empty_queue_gives_nothing_in_time() {
         let before = Instant::now();
         assert!(matches!(queue.get(SOON).await, Err(GetError::Empty)));
         assert!(before.elapsed() >= Duration::from_millis(15));
-        assert!(matches!(
-            queue.get(Timeout::NoWait).await,
-            Err(GetError::Empty)
-        ));
+        assert!(matches!(queue.get(Timeout::NoWait).await, Err(GetError::Empty)));
     });
 }
 
@@ -82,10 +78,7 @@ fn closing_ends_the_use_here_and_joining_sends_what_is_left() {
         queue.put(item.clone(), Timeout::Never).await.unwrap();
         queue.close().await;
         queue.close().await;
-        assert!(matches!(
-            queue.put(Vec::new(), SOON).await,
-            Err(PutError::Closed(_))
-        ));
+        assert!(matches!(queue.put(Vec::new(), SOON).await, Err(PutError::Closed(_))));
         assert!(matches!(queue.get(SOON).await, Err(GetError::Closed)));
         // Nobody can get in this process any more, and the reading end closes only after the
         // sentinel: closing it by hand is what lets the feeder end.
@@ -95,21 +88,10 @@ fn closing_ends_the_use_here_and_joining_sends_what_is_left() {
         queue.join_thread().await.unwrap();
         queue.join_thread().await.unwrap();
         let error = errors.try_recv().unwrap();
-        assert!(
-            matches!(error, FeederError::Send(SendError::Io(_))),
-            "{error}"
-        );
-        assert_eq!(
-            queue.qsize().await.unwrap(),
-            0,
-            "the slot of what was not sent (Q6)"
-        );
+        assert!(matches!(error, FeederError::Send(SendError::Io(_))), "{error}");
+        assert_eq!(queue.qsize().await.unwrap(), 0, "the slot of what was not sent (Q6)");
         assert!(matches!(queue.empty().await, Err(PollError::Closed)));
-        assert_ne!(
-            queue.handle().unwrap(),
-            kept,
-            "closed ends are named as such"
-        );
+        assert_ne!(queue.handle().unwrap(), kept, "closed ends are named as such");
         this.leave().await;
     });
 }
@@ -126,10 +108,7 @@ fn leaving_sends_what_was_put() {
         .unwrap();
         queue.put(vec![1; 200_000], Timeout::Never).await.unwrap();
         this.leave().await;
-        assert!(
-            matches!(queue.empty().await, Err(PollError::Closed)),
-            "the feeder has ended"
-        );
+        assert!(matches!(queue.empty().await, Err(PollError::Closed)), "the feeder has ended");
     });
 }
 
@@ -141,10 +120,7 @@ fn a_cancelled_join_waits_for_nothing() {
         queue.cancel_join_thread().await;
         // The feeder is blocked in the full pipe, and yet this returns.
         this.leave().await;
-        assert!(
-            queue.empty().await.is_ok(),
-            "the feeder has not come to closing the pipe"
-        );
+        assert!(queue.empty().await.is_ok(), "the feeder has not come to closing the pipe");
     });
 }
 
@@ -153,19 +129,11 @@ struct NotEmpty;
 
 impl Codec<Vec<u8>> for NotEmpty {
     fn encode(item: Vec<u8>) -> Result<Vec<u8>, CodecError> {
-        if item.is_empty() {
-            Err("empty".into())
-        } else {
-            Ok(item)
-        }
+        if item.is_empty() { Err("empty".into()) } else { Ok(item) }
     }
 
     fn decode(payload: Vec<u8>) -> Result<Vec<u8>, CodecError> {
-        if payload == b"bad" {
-            Err("bad".into())
-        } else {
-            Ok(payload)
-        }
+        if payload == b"bad" { Err("bad".into()) } else { Ok(payload) }
     }
 }
 

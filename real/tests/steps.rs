@@ -33,10 +33,7 @@ fn putting_and_getting() {
     block_on(async {
         queue.put(b"abc".to_vec(), Timeout::Never).await.unwrap();
         assert_eq!(os.take("main"), FIRST_PUT);
-        assert!(matches!(
-            queue.put(Vec::new(), Timeout::NoWait).await,
-            Err(PutError::Full(_))
-        ));
+        assert!(matches!(queue.put(Vec::new(), Timeout::NoWait).await, Err(PutError::Full(_))));
         assert_eq!(os.take("main"), "put sem.acquire");
         queue.get(Timeout::Never).await.unwrap();
         assert_eq!(
@@ -50,10 +47,7 @@ fn putting_and_getting() {
             os.take("main"),
             "get rlock.acquire poll read-header sem.release rlock.release decode"
         );
-        assert!(matches!(
-            queue.get(Timeout::NoWait).await,
-            Err(GetError::Empty)
-        ));
+        assert!(matches!(queue.get(Timeout::NoWait).await, Err(GetError::Empty)));
         assert_eq!(os.take("main"), "get rlock.acquire poll rlock.release");
         queue.qsize().await.unwrap();
         queue.full().await.unwrap();
@@ -160,10 +154,7 @@ fn a_write_that_fails_gives_lock_and_slot_back_and_starts_over() {
         queue.get(Timeout::NoWait).await.unwrap_err();
         assert_eq!(os.take("main"), "get rlock.acquire poll rlock.release");
         queue.get(Timeout::Never).await.unwrap_err();
-        assert_eq!(
-            os.take("main"),
-            "get rlock.acquire read-header rlock.release"
-        );
+        assert_eq!(os.take("main"), "get rlock.acquire read-header rlock.release");
     });
 }
 

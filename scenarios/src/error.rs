@@ -41,11 +41,7 @@ impl fmt::Display for Lines<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (file, mistake)) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { "\n" };
-            let Mistake {
-                line,
-                column,
-                message,
-            } = mistake;
+            let Mistake { line, column, message } = mistake;
             write!(formatter, "{separator}{file}:{line}:{column}: {message}")?;
         }
         Ok(())

@@ -103,30 +103,19 @@ fn parse_goal(text: &str) -> Result<Goal, String> {
         ["all", "ended"] => Ok(Goal::AllEnded),
         ["kill", "holding", "wlock"] => Ok(Goal::KillHolding(Lock::Write)),
         ["kill", "holding", "rlock"] => Ok(Goal::KillHolding(Lock::Read)),
-        ["kill", "holding", lock] => Err(format!(
-            "unknown lock '{lock}'; {}",
-            one_of(lock, ["wlock", "rlock"])
-        )),
-        ["kill", lane, step] => Ok(Goal::Kill {
-            lane: lane.to_owned(),
-            step: step.to_owned(),
-        }),
-        ["blocked", lane, step] => Ok(Goal::Blocked {
-            lane: lane.to_owned(),
-            step: step.to_owned(),
-        }),
-        ["hazard", hazard] => hazard
-            .parse()
-            .map(Goal::Hazard)
-            .map_err(|error: crate::NoHazard| error.to_string()),
+        ["kill", "holding", lock] => {
+            Err(format!("unknown lock '{lock}'; {}", one_of(lock, ["wlock", "rlock"])))
+        }
+        ["kill", lane, step] => Ok(Goal::Kill { lane: lane.to_owned(), step: step.to_owned() }),
+        ["blocked", lane, step] => {
+            Ok(Goal::Blocked { lane: lane.to_owned(), step: step.to_owned() })
+        }
+        ["hazard", hazard] => {
+            hazard.parse().map(Goal::Hazard).map_err(|error: crate::NoHazard| error.to_string())
+        }
         ["result", lane, outcome] => {
-            let outcome = outcome
-                .parse()
-                .map_err(|error: crate::NoOutcome| error.to_string())?;
-            Ok(Goal::Result {
-                lane: lane.to_owned(),
-                outcome,
-            })
+            let outcome = outcome.parse().map_err(|error: crate::NoOutcome| error.to_string())?;
+            Ok(Goal::Result { lane: lane.to_owned(), outcome })
         }
         _ => Err(format!(
             "'{text}' is no goal; write 'kill LANE STEP', 'kill holding wlock', 'hazard H5', \
@@ -151,10 +140,8 @@ mod tests {
             prop_oneof![Just(Lock::Read), Just(Lock::Write)].prop_map(Goal::KillHolding),
             prop::sample::select(Hazard::ALL.to_vec()).prop_map(Goal::Hazard),
             (lane(), step()).prop_map(|(lane, step)| Goal::Blocked { lane, step }),
-            (lane(), "[a-z][a-z0-9#]{0,3}").prop_map(|(lane, name)| Goal::Result {
-                lane,
-                outcome: OutcomeName::Item(name),
-            }),
+            (lane(), "[a-z][a-z0-9#]{0,3}")
+                .prop_map(|(lane, name)| Goal::Result { lane, outcome: OutcomeName::Item(name) }),
             Just(Goal::AllEnded),
         ]
     }

@@ -124,11 +124,7 @@ impl Hazard {
 
     /// The guarantees that it can break. H11 and H15 break none.
     pub fn guarantees(self) -> Vec<Guarantee> {
-        self.entry()
-            .guarantees
-            .iter()
-            .map(|number| Guarantee(*number))
-            .collect()
+        self.entry().guarantees.iter().map(|number| Guarantee(*number)).collect()
     }
 
     /// A built-in scenario that shows it; `None` where it belongs to a class that is not built yet.
@@ -155,17 +151,9 @@ impl Hazard {
         );
         for hazard in Self::ALL {
             let list = |words: Vec<String>| {
-                if words.is_empty() {
-                    "none".to_owned()
-                } else {
-                    words.join(", ")
-                }
+                if words.is_empty() { "none".to_owned() } else { words.join(", ") }
             };
-            let guarantees = hazard
-                .guarantees()
-                .iter()
-                .map(Guarantee::to_string)
-                .collect();
+            let guarantees = hazard.guarantees().iter().map(Guarantee::to_string).collect();
             let scenario = hazard.scenario().map_or_else(
                 || "none: it belongs to a queue class that is not built yet".to_owned(),
                 |name| format!("`{name}`"),
@@ -176,13 +164,7 @@ impl Hazard {
                 hazard.name(),
                 hazard.loss(),
                 hazard.site(),
-                list(
-                    hazard
-                        .rules()
-                        .iter()
-                        .map(|rule| (*rule).to_owned())
-                        .collect()
-                ),
+                list(hazard.rules().iter().map(|rule| (*rule).to_owned()).collect()),
                 list(guarantees),
                 hazard.remedy(),
             ));
@@ -373,10 +355,7 @@ impl FromStr for Hazard {
             } else {
                 "the ids are H1 to H15".to_owned()
             };
-            NoHazard {
-                text: text.to_owned(),
-                hint,
-            }
+            NoHazard { text: text.to_owned(), hint }
         })
     }
 }
@@ -418,10 +397,7 @@ mod tests {
             };
             let scenario = scenarios.iter().find(|scenario| scenario.name == name);
             let scenario = scenario.unwrap_or_else(|| panic!("no scenario {name}"));
-            assert!(
-                scenario.allowed("classic").contains(&hazard),
-                "{name} forbids {hazard}"
-            );
+            assert!(scenario.allowed("classic").contains(&hazard), "{name} forbids {hazard}");
         }
     }
 }

@@ -67,19 +67,8 @@ impl Place {
 
 impl fmt::Display for KillPoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            process,
-            signal,
-            site,
-            place,
-        } = self;
-        write!(
-            formatter,
-            "P{} {} {} {site}",
-            process.0,
-            signal.name(),
-            place.text()
-        )
+        let Self { process, signal, site, place } = self;
+        write!(formatter, "P{} {} {} {site}", process.0, signal.name(), place.text())
     }
 }
 
@@ -97,10 +86,7 @@ impl FromStr for KillPoint {
     type Err = NoKillPoint;
 
     fn from_str(text: &str) -> Result<Self, NoKillPoint> {
-        parse_kill(text).map_err(|reason| NoKillPoint {
-            text: text.to_owned(),
-            reason,
-        })
+        parse_kill(text).map_err(|reason| NoKillPoint { text: text.to_owned(), reason })
     }
 }
 
@@ -120,16 +106,10 @@ fn parse_kill(text: &str) -> Result<KillPoint, String> {
     let site: Site = site.parse().map_err(|error| format!("{error}"))?;
     match (place, site.offset) {
         (Place::At, 0) => Err("'at' needs the bytes moved by then, such as '+100'".to_owned()),
-        (Place::Before | Place::After, 1..) => Err(format!(
-            "'{}' takes no offset; write 'at' instead",
-            place.text()
-        )),
-        _ => Ok(KillPoint {
-            process,
-            signal,
-            site,
-            place,
-        }),
+        (Place::Before | Place::After, 1..) => {
+            Err(format!("'{}' takes no offset; write 'at' instead", place.text()))
+        }
+        _ => Ok(KillPoint { process, signal, site, place }),
     }
 }
 
@@ -141,9 +121,7 @@ pub(crate) fn parse_process(text: &str) -> Option<ProcessId> {
 
 /// `SIGKILL` or `SIGTERM`.
 pub(crate) fn parse_signal(text: &str) -> Option<Signal> {
-    [Signal::Kill, Signal::Terminate]
-        .into_iter()
-        .find(|signal| signal.name() == text)
+    [Signal::Kill, Signal::Terminate].into_iter().find(|signal| signal.name() == text)
 }
 
 /// A lane that stays parked right before a site until its process dies: a thread that the system
@@ -157,12 +135,7 @@ pub struct Hold {
 
 impl fmt::Display for Hold {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Site {
-            lane,
-            step,
-            occurrence,
-            ..
-        } = &self.site;
+        let Site { lane, step, occurrence, .. } = &self.site;
         write!(formatter, "{lane} before {step}[{occurrence}]")
     }
 }
@@ -179,16 +152,10 @@ impl FromStr for Hold {
     type Err = NoHold;
 
     fn from_str(text: &str) -> Result<Self, NoHold> {
-        let no_hold = || NoHold {
-            text: text.to_owned(),
-        };
+        let no_hold = || NoHold { text: text.to_owned() };
         let (lane, step) = text.trim().split_once(" before ").ok_or_else(no_hold)?;
         let site: Site = format!("{lane} {step}").parse().map_err(|_| no_hold())?;
-        if site.offset == 0 {
-            Ok(Self { site })
-        } else {
-            Err(no_hold())
-        }
+        if site.offset == 0 { Ok(Self { site }) } else { Err(no_hold()) }
     }
 }
 
@@ -224,33 +191,11 @@ mod tests {
     fn kill_point() -> impl Strategy<Value = KillPoint> {
         let places = prop::sample::select(Place::ALL.to_vec());
         let signals = prop::sample::select(vec![Signal::Kill, Signal::Terminate]);
-        (
-            any::<u8>(),
-            signals,
-            "P[0-9]\\.[a-z]{1,5}",
-            "[a-z._-]{1,8}",
-            1u32..,
-            1u32..,
-            places,
-        )
+        (any::<u8>(), signals, "P[0-9]\\.[a-z]{1,5}", "[a-z._-]{1,8}", 1u32.., 1u32.., places)
             .prop_map(|(process, signal, lane, step, occurrence, offset, place)| {
-                let offset = if matches!(place, Place::At | Place::Blocked) {
-                    offset
-                } else {
-                    0
-                };
-                let site = Site {
-                    lane,
-                    step,
-                    occurrence,
-                    offset,
-                };
-                KillPoint {
-                    process: ProcessId(process),
-                    signal,
-                    site,
-                    place,
-                }
+                let offset = if matches!(place, Place::At | Place::Blocked) { offset } else { 0 };
+                let site = Site { lane, step, occurrence, offset };
+                KillPoint { process: ProcessId(process), signal, site, place }
             })
     }
 

@@ -17,16 +17,12 @@ pub fn parse(name: &str, text: &str) -> Result<Scenario, LoadError> {
 }
 
 fn parse_as(name: &str, file: &str, text: &str) -> Result<Scenario, LoadError> {
-    crate::read::scenario(name, text).map_err(|mistakes| LoadError::Invalid {
-        mistakes: with_file(file, mistakes),
-    })
+    crate::read::scenario(name, text)
+        .map_err(|mistakes| LoadError::Invalid { mistakes: with_file(file, mistakes) })
 }
 
 fn with_file(file: &str, mistakes: Vec<Mistake>) -> Vec<(String, Mistake)> {
-    mistakes
-        .into_iter()
-        .map(|mistake| (file.to_owned(), mistake))
-        .collect()
+    mistakes.into_iter().map(|mistake| (file.to_owned(), mistake)).collect()
 }
 
 /// Reads one scenario file. Its name is its folder's and its own, without `.toml`:
@@ -47,10 +43,8 @@ pub fn load_file(path: impl AsRef<Path>) -> Result<Scenario, LoadError> {
 }
 
 fn load_as(path: &Path, name: &str) -> Result<Scenario, LoadError> {
-    let text = fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = fs::read_to_string(path)
+        .map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     parse_as(name, &path.display().to_string(), &text)
 }
 
@@ -76,17 +70,12 @@ pub fn load_dir(path: impl AsRef<Path>) -> Result<Vec<Scenario>, LoadError> {
     if all_mistakes.is_empty() {
         Ok(scenarios)
     } else {
-        Err(LoadError::Invalid {
-            mistakes: all_mistakes,
-        })
+        Err(LoadError::Invalid { mistakes: all_mistakes })
     }
 }
 
 fn find(folder: &Path, prefix: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), LoadError> {
-    let unreadable = |source| LoadError::Unreadable {
-        path: folder.to_owned(),
-        source,
-    };
+    let unreadable = |source| LoadError::Unreadable { path: folder.to_owned(), source };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = entry.file_name().to_string_lossy().into_owned();

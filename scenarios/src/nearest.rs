@@ -64,12 +64,9 @@ mod tests {
     #[test]
     fn a_near_word_is_suggested_and_a_far_one_is_not() {
         let words = ["put", "get", "join_thread", "timeout"];
-        for (text, word) in [
-            ("pit", "put"),
-            ("gte", "get"),
-            ("join-thread", "join_thread"),
-            ("timout", "timeout"),
-        ] {
+        for (text, word) in
+            [("pit", "put"), ("gte", "get"), ("join-thread", "join_thread"), ("timout", "timeout")]
+        {
             assert_eq!(one_of(text, words), format!("did you mean '{word}'?"));
         }
         assert_eq!(one_of("xyz", ["put", "get"]), "known are put, get");

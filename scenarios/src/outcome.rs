@@ -40,10 +40,9 @@ impl OutcomeName {
     pub fn matches(&self, outcome: Outcome, program: &Program) -> bool {
         match (self, outcome) {
             (Self::AnyItem, Outcome::Item(_)) => true,
-            (Self::Item(name), Outcome::Item(item)) => program
-                .items
-                .get(usize::from(item.0))
-                .is_some_and(|item| item.name == *name),
+            (Self::Item(name), Outcome::Item(item)) => {
+                program.items.get(usize::from(item.0)).is_some_and(|item| item.name == *name)
+            }
             (Self::Other(wanted), outcome) => *wanted == outcome,
             _ => false,
         }
@@ -58,10 +57,7 @@ impl fmt::Display for OutcomeName {
             Self::Other(Outcome::Number(number)) => write!(formatter, "{number}"),
             Self::Other(Outcome::Item(item)) => write!(formatter, "#{}", item.0),
             Self::Other(outcome) => {
-                let name = NAMED
-                    .iter()
-                    .find(|(_, named)| named == outcome)
-                    .map(|(name, _)| *name);
+                let name = NAMED.iter().find(|(_, named)| named == outcome).map(|(name, _)| *name);
                 formatter.write_str(name.unwrap_or("Failed"))
             }
         }
@@ -97,10 +93,7 @@ impl FromStr for OutcomeName {
             return Ok(Self::Item(text.to_owned()));
         }
         let hint = one_of(text, NAMED.iter().map(|(name, _)| *name).chain(["Item"]));
-        Err(NoOutcome {
-            text: text.to_owned(),
-            hint,
-        })
+        Err(NoOutcome { text: text.to_owned(), hint })
     }
 }
 

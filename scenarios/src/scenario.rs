@@ -54,13 +54,7 @@ impl Scenario {
 }
 
 fn look_up<'map, T>(map: &'map BTreeMap<String, T>, subject: &str) -> Option<&'map T> {
-    map.get(subject).or_else(|| {
-        if subject == "cpython" {
-            map.get("classic")
-        } else {
-            None
-        }
-    })
+    map.get(subject).or_else(|| if subject == "cpython" { map.get("classic") } else { None })
 }
 
 /// What may happen to the processes beside what their operations do.

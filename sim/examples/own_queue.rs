@@ -60,8 +60,7 @@ fn main() {
     let program = Arc::new(scenario.program.clone());
     let options = SweepOptions { cases: 200, ..SweepOptions::default() };
     let census = census::<Packets<_>>(&scenario, &program, options.seed);
-    let outcomes =
-        sweep::<Packets<_>>(&scenario, &census, &options, false, &|| false, &|_| ());
+    let outcomes = sweep::<Packets<_>>(&scenario, &census, &options, false, &|| false, &|_| ());
     let report = Report::new(&scenario, "user", "sim", options.cases, Scope::Whole, outcomes);
     println!("{:?} after {} cases", report.verdict(), report.run);
     for failed in report.failures.iter().take(1) {

@@ -44,8 +44,7 @@ mod tests {
             producer: ProcessId(0),
             queue: QueueId(0),
         };
-        let program =
-            Program { items: [1, 2, 3, 5000].map(item).into(), ..Program::default() };
+        let program = Program { items: [1, 2, 3, 5000].map(item).into(), ..Program::default() };
         for (number, bytes) in (0..).zip([1, 2, 3, 5000]) {
             let mut payload = make(ItemId(number), bytes);
             assert_eq!(identify(&program, &payload), Outcome::Item(ItemId(number)));

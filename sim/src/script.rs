@@ -188,8 +188,7 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
     async fn start(&self, process: ProcessId) -> Outcome {
         let name = &self.program.processes[usize::from(process.0)].name;
         let worker = self.stage.worker(name);
-        let passed =
-            Passed { process, queues: &self.queues, stage: std::marker::PhantomData::<S> };
+        let passed = Passed { process, queues: &self.queues, stage: std::marker::PhantomData::<S> };
         match Process::start(&self.this, &worker, passed).await {
             Ok(child) => {
                 let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);

@@ -110,11 +110,8 @@ impl Settings {
     }
 
     fn read(&mut self, name: &str, value: &str) -> Result<(), SettingsError> {
-        let bad = |right| SettingsError::Value {
-            name: name.to_owned(),
-            value: value.to_owned(),
-            right,
-        };
+        let bad =
+            |right| SettingsError::Value { name: name.to_owned(), value: value.to_owned(), right };
         const SEED: &str = "a seed is a number, 0x and digits, a commit's 40 digits, or 'random'";
         const COUNT: &str = "it is a whole number";
         const TIME: &str = "a time looks like 500ms, 30s or 2m";
@@ -231,10 +228,7 @@ mod tests {
     fn every_variable_is_read() {
         assert_eq!(read("MIDPUT_SEED", "0x10").unwrap().seed, Some(16));
         assert_eq!(read("MIDPUT_BUDGET", "2m").unwrap().budget, Some(Duration::from_secs(120)));
-        assert_eq!(
-            read("MIDPUT_SHARD", "2/8").unwrap().shard,
-            Some(Shard { number: 2, of: 8 })
-        );
+        assert_eq!(read("MIDPUT_SHARD", "2/8").unwrap().shard, Some(Shard { number: 2, of: 8 }));
         let commit = "0123456789abcdef0123456789abcdef01234567";
         assert_eq!(read("MIDPUT_SEED", commit).unwrap().seed, Some(0x0123_4567_89ab_cdef));
         for name in NAMES {

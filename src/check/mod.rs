@@ -10,8 +10,8 @@ use midput_sim::keep;
 use midput_sim::settings::{DEFAULT_SEED, Settings};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
-    CaseOutcome, Census, Report, ReportVerdict, Runner, Scope, SweepOptions, census,
-    describe, sweep,
+    CaseOutcome, Census, Report, ReportVerdict, Runner, Scope, SweepOptions, census, describe,
+    sweep,
 };
 
 use crate::arguments::{Check, Time, WorldArgument};
@@ -199,7 +199,12 @@ fn one(
         outcomes.extend(match world {
             World::Sim => sweep::<Classic<_>>(scenario, &census, &options, true, stop, &done),
             _ => midput_sim::sweep::sweep_native(
-                scenario, &census, &options, &plan.native, stop, &done,
+                scenario,
+                &census,
+                &options,
+                &plan.native,
+                stop,
+                &done,
             ),
         });
     }

@@ -7,12 +7,7 @@ use midput_sim::sweep::{Report, ReportVerdict, SweepOptions};
 
 use crate::table::{self, table, verdict};
 
-pub(super) fn print(
-    reports: &[Report],
-    options: &SweepOptions,
-    elapsed: Duration,
-    color: bool,
-) {
+pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duration, color: bool) {
     println!();
     let mut main = table(
         &["scenario", "world", "cases", "steps", "kills", "hazards (cases)", "verdict"],
@@ -48,23 +43,44 @@ const PARTS: &[(&str, &[&str])] = &[
     (
         "put",
         &[
-            "put", "sem.acquire", "notempty.lock", "feeder.start", "buffer.append",
-            "notempty.notify", "notempty.unlock",
+            "put",
+            "sem.acquire",
+            "notempty.lock",
+            "feeder.start",
+            "buffer.append",
+            "notempty.notify",
+            "notempty.unlock",
         ],
     ),
     (
         "feeder",
         &[
-            "notempty.lock", "notempty.wait", "notempty.wake", "notempty.unlock",
-            "buffer.popleft", "encode", "wlock.acquire", "write-frame", "write-header",
-            "write-body", "wlock.release", "reader.close", "writer.close",
+            "notempty.lock",
+            "notempty.wait",
+            "notempty.wake",
+            "notempty.unlock",
+            "buffer.popleft",
+            "encode",
+            "wlock.acquire",
+            "write-frame",
+            "write-header",
+            "write-body",
+            "wlock.release",
+            "reader.close",
+            "writer.close",
         ],
     ),
     (
         "get",
         &[
-            "get", "rlock.acquire", "poll", "read-header", "read-body", "sem.release",
-            "rlock.release", "decode",
+            "get",
+            "rlock.acquire",
+            "poll",
+            "read-header",
+            "read-body",
+            "sem.release",
+            "rlock.release",
+            "decode",
         ],
     ),
 ];

@@ -33,26 +33,18 @@ impl BlockedWriter {
             .expect("a pipe can be opened again");
         pair.model.open_writer();
         let descriptor = end.as_raw_fd();
-        let data: Vec<u8> = (0..u64::from(bytes))
-            .map(|index| byte_at(pair.bytes_written + index))
-            .collect();
+        let data: Vec<u8> =
+            (0..u64::from(bytes)).map(|index| byte_at(pair.bytes_written + index)).collect();
         let (sender, receiver) = std::sync::mpsc::channel();
         let thread = thread::spawn(move || {
             let task = rustix::thread::gettid().as_raw_nonzero();
-            sender
-                .send(format!("/proc/self/task/{task}/syscall"))
-                .expect("the test waits");
+            sender.send(format!("/proc/self/task/{task}/syscall")).expect("the test waits");
             let result = rustix::io::write(&end, &data);
             drop(end);
             result
         });
         let task = receiver.recv_timeout(PATIENCE).expect("the thread runs");
-        Self {
-            descriptor,
-            bytes,
-            task,
-            thread,
-        }
+        Self { descriptor, bytes, task, thread }
     }
 
     fn sleeps(&self) -> bool {
@@ -114,17 +106,10 @@ impl Progress {
         let expected = u64::from(pair.model.available());
         let settled = || {
             let there = rustix::io::ioctl_fionread(end).expect("FIONREAD");
-            let at_rest = if self.left == 0 {
-                writer.has_returned()
-            } else {
-                writer.sleeps()
-            };
+            let at_rest = if self.left == 0 { writer.has_returned() } else { writer.sleeps() };
             at_rest && there == expected
         };
-        until(
-            &format!("{expected} bytes are there, {} left to write", self.left),
-            settled,
-        );
+        until(&format!("{expected} bytes are there, {} left to write", self.left), settled);
     }
 }
 
@@ -136,10 +121,7 @@ fn blocking_write(slots: u16, before: &[(u32, u32)], bytes: u32, during: &[(bool
         hold(pair.read(read, 0));
     }
     let writer = BlockedWriter::start(&mut pair, bytes);
-    let mut progress = Progress {
-        moved: 0,
-        left: bytes,
-    };
+    let mut progress = Progress { moved: 0, left: bytes };
     let begun = pair.model.write(bytes);
     progress.add(&mut pair, begun);
     progress.settle(&pair, &writer);
@@ -250,23 +232,14 @@ fn a_blocked_write_ends_when_the_last_reader_closes() {
         let mut pair = Pair::new(16);
         hold(pair.write(before, 0));
         let writer = BlockedWriter::start(&mut pair, bytes);
-        let mut progress = Progress {
-            moved: 0,
-            left: bytes,
-        };
+        let mut progress = Progress { moved: 0, left: bytes };
         let begun = pair.model.write(bytes);
         progress.add(&mut pair, begun);
         progress.settle(&pair, &writer);
         hold(pair.close_reader(0));
-        assert_eq!(
-            pair.model.continue_write(progress.left),
-            Written::BrokenPipe
-        );
-        let expected = if progress.moved > 0 {
-            Ok(progress.moved as usize)
-        } else {
-            Err(Errno::PIPE)
-        };
+        assert_eq!(pair.model.continue_write(progress.left), Written::BrokenPipe);
+        let expected =
+            if progress.moved > 0 { Ok(progress.moved as usize) } else { Err(Errno::PIPE) };
         assert_eq!(writer.result(&mut pair), expected);
         hold(pair.compare());
     }

@@ -22,10 +22,7 @@ struct Process {
 
 impl Process {
     fn start(command: &mut Command) -> Self {
-        let child = command
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program can be started");
+        let child = command.stderr(Stdio::null()).spawn().expect("the program can be started");
         let mut model = ProcessState::default();
         model.start().expect("it starts once");
         Self { child, model }
@@ -48,32 +45,21 @@ impl Process {
     /// Waits until it is dead and leaves its exit status for `reap`.
     fn await_death(&mut self) {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        waitid(WaitId::Pid(self.pid()), options)
-            .expect("waitid")
-            .expect("it has ended");
+        waitid(WaitId::Pid(self.pid()), options).expect("waitid").expect("it has ended");
         self.model.die().expect("it was signalled");
         assert!(self.model.is_dead());
     }
 
     fn reap(&mut self) -> Exit {
         use std::os::unix::process::ExitStatusExt;
-        let status = self
-            .child
-            .try_wait()
-            .expect("waitpid")
-            .expect("it has ended");
+        let status = self.child.try_wait().expect("waitpid").expect("it has ended");
         let signal = status.signal().map(|number| match number {
             9 => Signal::Kill,
             15 => Signal::Terminate,
             other => panic!("signal {other}"),
         });
-        let code = status
-            .code()
-            .map(|code| u8::try_from(code).expect("a byte"));
-        let real = signal
-            .map(Exit::Signal)
-            .or(code.map(Exit::Code))
-            .expect("one of the two");
+        let code = status.code().map(|code| u8::try_from(code).expect("a byte"));
+        let real = signal.map(Exit::Signal).or(code.map(Exit::Code)).expect("one of the two");
         assert_eq!(self.model.reap(), Ok(real));
         assert_eq!(self.model.exit(), Some(real));
         real
@@ -134,10 +120,7 @@ fn a_writer_killed_in_its_write_leaves_a_prefix_and_then_the_end() {
         compare_lengths(&mut pair);
         // Our own writing end keeps the stream open.
         assert_eq!(pair.model.read(1), Taken::WouldBlock);
-        assert_eq!(
-            rustix::io::read(&pair.readers[0], &mut [0; 1]),
-            Err(Errno::AGAIN)
-        );
+        assert_eq!(rustix::io::read(&pair.readers[0], &mut [0; 1]), Err(Errno::AGAIN));
         hold(pair.close_writer(0));
         hold(pair.read(1, 0));
         assert_eq!(pair.model.preview_read(1), Taken::EndOfStream);
@@ -194,20 +177,14 @@ fn hold_write(pair: &mut Pair, bytes: u32, expected: Result<usize, Errno>) {
         Written::BrokenPipe => Err(Errno::PIPE),
     };
     assert_eq!(model, expected);
-    assert_eq!(
-        rustix::io::write(&pair.writers[0], &vec![0; bytes as usize]),
-        expected
-    );
+    assert_eq!(rustix::io::write(&pair.writers[0], &vec![0; bytes as usize]), expected);
 }
 
 /// The first signal that ends a process decides its exit status; the dead can be signalled.
 #[test]
 fn the_first_signal_decides_how_a_process_ended() {
     let _alone = alone();
-    for (first, second) in [
-        (Signal::Terminate, Signal::Kill),
-        (Signal::Kill, Signal::Terminate),
-    ] {
+    for (first, second) in [(Signal::Terminate, Signal::Kill), (Signal::Kill, Signal::Terminate)] {
         let mut process = Process::start(Command::new("sleep").arg("600"));
         still_alive(&mut process);
         process.signal(first);
@@ -231,9 +208,7 @@ fn a_process_that_exits_has_its_code() {
     let _alone = alone();
     let mut process = Process::start(Command::new("sh").args(["-c", "exit 7"]));
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    waitid(WaitId::Pid(process.pid()), options)
-        .expect("waitid")
-        .expect("it has ended");
+    waitid(WaitId::Pid(process.pid()), options).expect("waitid").expect("it has ended");
     process.model.leave().expect("it runs");
     process.model.end(7).expect("it leaves");
     process.signal(Signal::Kill);

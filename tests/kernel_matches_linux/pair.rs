@@ -41,13 +41,7 @@ impl Pair {
         model.open_reader();
         model.open_writer();
         let (readers, writers) = (vec![reader], vec![writer]);
-        Self {
-            model,
-            readers,
-            writers,
-            bytes_written: 0,
-            bytes_read: 0,
-        }
+        Self { model, readers, writers, bytes_written: 0, bytes_read: 0 }
     }
 
     /// Writes on both and compares.
@@ -56,9 +50,8 @@ impl Pair {
             return Ok(());
         }
         let end = &self.writers[end % self.writers.len()];
-        let data: Vec<u8> = (0..u64::from(bytes))
-            .map(|index| byte_at(self.bytes_written + index))
-            .collect();
+        let data: Vec<u8> =
+            (0..u64::from(bytes)).map(|index| byte_at(self.bytes_written + index)).collect();
         let real = match rustix::io::write(end, &data) {
             Ok(count) if count == data.len() => Written::All,
             Ok(count) => Written::Part(count as u32),
@@ -166,14 +159,7 @@ impl Pair {
 
 pub(super) fn ready(end: BorrowedFd<'_>, interest: PollFlags) -> PollFlags {
     let mut ends = [PollFd::from_borrowed_fd(end, interest)];
-    poll(
-        &mut ends,
-        Some(&Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        }),
-    )
-    .expect("poll");
+    poll(&mut ends, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).expect("poll");
     ends[0].revents()
 }
 

@@ -24,11 +24,7 @@ impl Bounded {
             .count();
         let taken = after.gets_under_way(queue) + after.doubtful_gets(queue);
         let text = "a put was accepted although the queue was full";
-        (certain > bound + taken).then(|| {
-            Violation::new(Guarantee::G3, text)
-                .queue(queue)
-                .lane(lane)
-                .item(Some(item))
-        })
+        (certain > bound + taken)
+            .then(|| Violation::new(Guarantee::G3, text).queue(queue).lane(lane).item(Some(item)))
     }
 }

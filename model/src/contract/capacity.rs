@@ -18,9 +18,7 @@ pub(super) struct Capacity {
 
 impl Capacity {
     pub(super) fn new(ledger: &Ledger) -> Self {
-        Self {
-            room: vec![false; ledger.lane_count()].into(),
-        }
+        Self { room: vec![false; ledger.lane_count()].into() }
     }
 
     /// Forgets everything: the guarantee is broken already.
@@ -41,20 +39,12 @@ impl Capacity {
                 self.set(lane, false);
                 None
             }
-            Fact::PutRefused {
-                lane,
-                queue,
-                item,
-                outcome,
-            } => {
+            Fact::PutRefused { lane, queue, item, outcome } => {
                 let room = self.room.get(usize::from(lane.0)).copied().unwrap_or(false);
                 self.set(lane, false);
                 let text = "a put found the queue full although there was room all the time";
                 (room && outcome == Outcome::Full && after.has_fault()).then(|| {
-                    Violation::new(Guarantee::G8, text)
-                        .queue(queue)
-                        .lane(lane)
-                        .item(Some(item))
+                    Violation::new(Guarantee::G8, text).queue(queue).lane(lane).item(Some(item))
                 })
             }
             Fact::Died { process, .. } => {
@@ -77,9 +67,7 @@ impl Capacity {
         ledger
             .blocked_puts(end)
             .find(|&(_, queue)| {
-                ledger
-                    .bound(queue)
-                    .is_none_or(|bound| ledger.occupancy_at_end(queue, end) < bound)
+                ledger.bound(queue).is_none_or(|bound| ledger.occupancy_at_end(queue, end) < bound)
             })
             .map(|(lane, queue)| Violation::new(Guarantee::G8, text).queue(queue).lane(lane))
     }

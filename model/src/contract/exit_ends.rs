@@ -19,11 +19,7 @@ impl ExitEnds {
         end.blocked.iter().find_map(|blocked| {
             let process = ledger.process_of(blocked.lane)?;
             let text = judge(ledger, blocked)?;
-            Some(
-                Violation::new(Guarantee::G9, text)
-                    .lane(blocked.lane)
-                    .process(process),
-            )
+            Some(Violation::new(Guarantee::G9, text).lane(blocked.lane).process(process))
         })
     }
 }

@@ -50,17 +50,8 @@ impl Guarantee {
     ];
 
     /// Those that a [`Monitor`](super::Monitor) judges: all that a plain queue can keep or break.
-    pub const JUDGED: [Self; 9] = [
-        Self::G1,
-        Self::G2,
-        Self::G3,
-        Self::G4,
-        Self::G5,
-        Self::G6,
-        Self::G7,
-        Self::G8,
-        Self::G9,
-    ];
+    pub const JUDGED: [Self; 9] =
+        [Self::G1, Self::G2, Self::G3, Self::G4, Self::G5, Self::G6, Self::G7, Self::G8, Self::G9];
 
     /// `G1`, `G2`, ….
     pub fn id(self) -> &'static str {
@@ -157,18 +148,14 @@ impl GuaranteeSet {
 
     /// Its guarantees, in order.
     pub fn iter(self) -> impl Iterator<Item = Guarantee> {
-        Guarantee::ALL
-            .into_iter()
-            .filter(move |&guarantee| self.contains(guarantee))
+        Guarantee::ALL.into_iter().filter(move |&guarantee| self.contains(guarantee))
     }
 }
 
 impl FromIterator<Guarantee> for GuaranteeSet {
     fn from_iter<I: IntoIterator<Item = Guarantee>>(guarantees: I) -> Self {
         let mut set = Self::NONE;
-        guarantees
-            .into_iter()
-            .for_each(|guarantee| set.insert(guarantee));
+        guarantees.into_iter().for_each(|guarantee| set.insert(guarantee));
         set
     }
 }
@@ -192,35 +179,19 @@ pub struct Violation {
 
 impl Violation {
     pub(super) fn new(guarantee: Guarantee, text: &'static str) -> Self {
-        Self {
-            guarantee,
-            queue: None,
-            lane: None,
-            process: None,
-            item: None,
-            text,
-        }
+        Self { guarantee, queue: None, lane: None, process: None, item: None, text }
     }
 
     pub(super) fn queue(self, queue: QueueId) -> Self {
-        Self {
-            queue: Some(queue),
-            ..self
-        }
+        Self { queue: Some(queue), ..self }
     }
 
     pub(super) fn lane(self, lane: LaneId) -> Self {
-        Self {
-            lane: Some(lane),
-            ..self
-        }
+        Self { lane: Some(lane), ..self }
     }
 
     pub(super) fn process(self, process: ProcessId) -> Self {
-        Self {
-            process: Some(process),
-            ..self
-        }
+        Self { process: Some(process), ..self }
     }
 
     pub(super) fn item(self, item: Option<ItemId>) -> Self {
@@ -229,35 +200,18 @@ impl Violation {
 
     /// The violation in words, with the names that the program gives.
     pub fn describe(&self, program: &Program) -> String {
-        let mut text = format!(
-            "{} {}: {}",
-            self.guarantee,
-            self.guarantee.name(),
-            self.text
-        );
+        let mut text = format!("{} {}: {}", self.guarantee, self.guarantee.name(), self.text);
         let lane = self.lane.and_then(|lane| {
-            program
-                .lanes()
-                .get(usize::from(lane.0))
-                .map(|lane| lane.name.clone())
+            program.lanes().get(usize::from(lane.0)).map(|lane| lane.name.clone())
         });
         let process = self.process.and_then(|process| {
-            program
-                .processes
-                .get(usize::from(process.0))
-                .map(|process| process.name.clone())
+            program.processes.get(usize::from(process.0)).map(|process| process.name.clone())
         });
         let item = self.item.and_then(|item| {
-            program
-                .items
-                .get(usize::from(item.0))
-                .map(|item| format!("item {}", item.name))
+            program.items.get(usize::from(item.0)).map(|item| format!("item {}", item.name))
         });
         let queue = self.queue.and_then(|queue| {
-            program
-                .queues
-                .get(usize::from(queue.0))
-                .map(|queue| format!("queue {}", queue.name))
+            program.queues.get(usize::from(queue.0)).map(|queue| format!("queue {}", queue.name))
         });
         let places: Vec<String> = [lane, process, item, queue].into_iter().flatten().collect();
         if !places.is_empty() {

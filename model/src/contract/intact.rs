@@ -26,18 +26,10 @@ impl Intact {
                 };
                 Some(violation(text).queue(queue).lane(lane).item(Some(item)))
             }
-            Fact::GetEnded {
-                lane,
-                queue,
-                outcome: Outcome::Garbage,
-            } => Some(
-                violation("a get returned bytes that nobody put")
-                    .queue(queue)
-                    .lane(lane),
-            ),
-            Fact::PutRefused {
-                lane, queue, item, ..
-            } if before.is_got(item) => Some(
+            Fact::GetEnded { lane, queue, outcome: Outcome::Garbage } => {
+                Some(violation("a get returned bytes that nobody put").queue(queue).lane(lane))
+            }
+            Fact::PutRefused { lane, queue, item, .. } if before.is_got(item) => Some(
                 violation("a put was refused although its item was got")
                     .queue(queue)
                     .lane(lane)

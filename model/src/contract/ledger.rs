@@ -64,11 +64,7 @@ impl ItemRecord {
     /// Forgets what no longer matters about an item that has been put and got.
     fn settle(&mut self) {
         if self.got && self.put != Put::Called {
-            *self = Self {
-                put: self.put,
-                got: true,
-                ..Self::default()
-            };
+            *self = Self { put: self.put, got: true, ..Self::default() };
         }
     }
 }
@@ -122,50 +118,16 @@ struct Takes {
 /// One event, with what the ledger knows about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fact {
-    PutCalled {
-        lane: LaneId,
-        queue: QueueId,
-        item: ItemId,
-    },
-    PutAccepted {
-        lane: LaneId,
-        queue: QueueId,
-        item: ItemId,
-    },
-    PutRefused {
-        lane: LaneId,
-        queue: QueueId,
-        item: ItemId,
-        outcome: Outcome,
-    },
-    GetCalled {
-        lane: LaneId,
-        queue: QueueId,
-    },
-    Got {
-        lane: LaneId,
-        queue: QueueId,
-        item: ItemId,
-    },
-    GetEnded {
-        lane: LaneId,
-        queue: QueueId,
-        outcome: Outcome,
-    },
-    OtherCalled {
-        lane: LaneId,
-        operation: Operation,
-    },
-    OtherEnded {
-        lane: LaneId,
-    },
-    Overdue {
-        lane: LaneId,
-    },
-    Died {
-        process: ProcessId,
-        exit: Exit,
-    },
+    PutCalled { lane: LaneId, queue: QueueId, item: ItemId },
+    PutAccepted { lane: LaneId, queue: QueueId, item: ItemId },
+    PutRefused { lane: LaneId, queue: QueueId, item: ItemId, outcome: Outcome },
+    GetCalled { lane: LaneId, queue: QueueId },
+    Got { lane: LaneId, queue: QueueId, item: ItemId },
+    GetEnded { lane: LaneId, queue: QueueId, outcome: Outcome },
+    OtherCalled { lane: LaneId, operation: Operation },
+    OtherEnded { lane: LaneId },
+    Overdue { lane: LaneId },
+    Died { process: ProcessId, exit: Exit },
     Nothing,
 }
 
@@ -185,11 +147,7 @@ impl Ledger {
     pub(super) fn new(program: &Program) -> Self {
         let shape = Shape {
             maxsize: program.queues.iter().map(|queue| queue.maxsize).collect(),
-            items: program
-                .items
-                .iter()
-                .map(|item| (item.producer, item.queue))
-                .collect(),
+            items: program.items.iter().map(|item| (item.producer, item.queue)).collect(),
             lanes: program.lanes().iter().map(|lane| lane.process).collect(),
         };
         let processes = program.processes.len();
@@ -215,18 +173,9 @@ impl Ledger {
                 (Call::Put { queue, item }, Outcome::Done) => {
                     Fact::PutAccepted { lane, queue, item }
                 }
-                (Call::Put { queue, item }, _) => Fact::PutRefused {
-                    lane,
-                    queue,
-                    item,
-                    outcome,
-                },
+                (Call::Put { queue, item }, _) => Fact::PutRefused { lane, queue, item, outcome },
                 (Call::Get { queue, .. }, Outcome::Item(item)) => Fact::Got { lane, queue, item },
-                (Call::Get { queue, .. }, _) => Fact::GetEnded {
-                    lane,
-                    queue,
-                    outcome,
-                },
+                (Call::Get { queue, .. }, _) => Fact::GetEnded { lane, queue, outcome },
                 _ => Fact::OtherEnded { lane },
             },
             Event::Overdue { lane } => Fact::Overdue { lane },
@@ -264,19 +213,12 @@ impl Ledger {
             Fact::PutRefused { lane, item, .. } => {
                 self.enter(lane, Call::None, Timeout::Never);
                 if let Some(record) = self.items.get_mut(usize::from(item.0)) {
-                    *record = ItemRecord {
-                        got: record.got,
-                        ..ItemRecord::default()
-                    };
+                    *record = ItemRecord { got: record.got, ..ItemRecord::default() };
                 }
             }
             Fact::GetCalled { lane, queue } => self.get_called(lane, queue, limit),
             Fact::Got { lane, queue, item } => self.got(lane, queue, item),
-            Fact::GetEnded {
-                lane,
-                queue,
-                outcome,
-            } => self.get_ended(lane, queue, outcome),
+            Fact::GetEnded { lane, queue, outcome } => self.get_ended(lane, queue, outcome),
             Fact::OtherCalled { lane, operation } => {
                 let call = match operation {
                     Operation::Join { process, .. } => Call::Join(process),
@@ -295,34 +237,21 @@ impl Ledger {
 
     fn enter(&mut self, lane: LaneId, call: Call, limit: Timeout) {
         if let Some(record) = self.lanes.get_mut(usize::from(lane.0)) {
-            *record = LaneRecord {
-                call,
-                limited: limit != Timeout::Never,
-            };
+            *record = LaneRecord { call, limited: limit != Timeout::Never };
         }
     }
 
     fn get_called(&mut self, lane: LaneId, queue: QueueId, limit: Timeout) {
         let mut first = true;
         for record in &mut self.lanes {
-            if let Call::Get {
-                queue: other,
-                alone,
-            } = &mut record.call
+            if let Call::Get { queue: other, alone } = &mut record.call
                 && *other == queue
             {
                 first = false;
                 *alone = false;
             }
         }
-        self.enter(
-            lane,
-            Call::Get {
-                queue,
-                alone: first,
-            },
-            limit,
-        );
+        self.enter(lane, Call::Get { queue, alone: first }, limit);
     }
 
     fn got(&mut self, lane: LaneId, queue: QueueId, item: ItemId) {
@@ -401,8 +330,7 @@ impl Ledger {
     fn accepted_count(&mut self, item: ItemId) -> Option<&mut u16> {
         let &(producer, queue) = self.shape.0.items.get(usize::from(item.0))?;
         let queues = self.shape.0.maxsize.len();
-        self.accepted
-            .get_mut(usize::from(producer.0) * queues + usize::from(queue.0))
+        self.accepted.get_mut(usize::from(producer.0) * queues + usize::from(queue.0))
     }
 }
 
@@ -422,18 +350,11 @@ impl Ledger {
 
     /// The queue that an item is for; none for an item that the program does not name.
     pub(super) fn queue_of(&self, item: ItemId) -> Option<QueueId> {
-        self.shape
-            .0
-            .items
-            .get(usize::from(item.0))
-            .map(|&(_, queue)| queue)
+        self.shape.0.items.get(usize::from(item.0)).map(|&(_, queue)| queue)
     }
 
     fn record(&self, item: ItemId) -> ItemRecord {
-        self.items
-            .get(usize::from(item.0))
-            .copied()
-            .unwrap_or_default()
+        self.items.get(usize::from(item.0)).copied().unwrap_or_default()
     }
 
     pub(super) fn put(&self, item: ItemId) -> Put {
@@ -473,9 +394,7 @@ impl Ledger {
     }
 
     pub(super) fn lanes(&self) -> impl Iterator<Item = (LaneId, Call)> {
-        (0u8..)
-            .map(LaneId)
-            .zip(self.lanes.iter().map(|record| record.call))
+        (0u8..).map(LaneId).zip(self.lanes.iter().map(|record| record.call))
     }
 
     pub(super) fn process_of(&self, lane: LaneId) -> Option<ProcessId> {
@@ -484,32 +403,21 @@ impl Ledger {
 
     /// The call that a lane is in.
     pub(super) fn call(&self, lane: LaneId) -> Call {
-        self.lanes
-            .get(usize::from(lane.0))
-            .map_or(Call::None, |record| record.call)
+        self.lanes.get(usize::from(lane.0)).map_or(Call::None, |record| record.call)
     }
 
     /// Whether a lane is in a call that may wait for a limited time only.
     pub(super) fn is_limited(&self, lane: LaneId) -> bool {
-        self.lanes
-            .get(usize::from(lane.0))
-            .is_some_and(|record| record.limited)
+        self.lanes.get(usize::from(lane.0)).is_some_and(|record| record.limited)
     }
 
     pub(super) fn is_living(&self, process: ProcessId) -> bool {
-        self.lives
-            .get(usize::from(process.0))
-            .is_some_and(|life| *life == Life::Living)
+        self.lives.get(usize::from(process.0)).is_some_and(|life| *life == Life::Living)
     }
 
     /// Whether a signal has killed the producer of an item.
     pub(super) fn is_of_killed(&self, item: ItemId) -> bool {
-        let producer = self
-            .shape
-            .0
-            .items
-            .get(usize::from(item.0))
-            .map(|&(producer, _)| producer);
+        let producer = self.shape.0.items.get(usize::from(item.0)).map(|&(producer, _)| producer);
         producer.and_then(|producer| self.lives.get(usize::from(producer.0))) == Some(&Life::Killed)
     }
 
@@ -531,26 +439,18 @@ impl Ledger {
     /// Gets by the living that have been called and not returned.
     pub(super) fn gets_under_way(&self, queue: QueueId) -> usize {
         let on_queue = |call| matches!(call, Call::Get { queue: other, .. } if other == queue);
-        self.lanes
-            .iter()
-            .filter(|record| on_queue(record.call))
-            .count()
+        self.lanes.iter().filter(|record| on_queue(record.call)).count()
     }
 
     /// Gets whose process died in them: each may have taken one item with it.
     pub(super) fn dead_gets(&self, queue: QueueId) -> usize {
-        self.takes
-            .get(usize::from(queue.0))
-            .map_or(0, |takes| usize::from(takes.dead))
+        self.takes.get(usize::from(queue.0)).map_or(0, |takes| usize::from(takes.dead))
     }
 
     /// Gets that may have taken an item which nobody will see: those of the dead, and those that
     /// ended with garbage or an error of the stream.
     pub(super) fn doubtful_gets(&self, queue: QueueId) -> usize {
-        let failed = self
-            .takes
-            .get(usize::from(queue.0))
-            .map_or(0, |takes| takes.failed);
+        let failed = self.takes.get(usize::from(queue.0)).map_or(0, |takes| takes.failed);
         self.dead_gets(queue) + usize::from(failed)
     }
 
@@ -571,9 +471,7 @@ impl Ledger {
     pub(super) fn blocked_gets(&self, queue: QueueId, end: &End) -> impl Iterator<Item = LaneId> {
         let on_queue = move |call| matches!(call, Call::Get { queue: other, .. } if other == queue);
         let blocked = end.blocked.iter().filter(|blocked| !blocked.leaving);
-        blocked
-            .map(|blocked| blocked.lane)
-            .filter(move |&lane| on_queue(self.call(lane)))
+        blocked.map(|blocked| blocked.lane).filter(move |&lane| on_queue(self.call(lane)))
     }
 
     /// The survivors' puts that are blocked for ever, with their queues.
@@ -588,14 +486,8 @@ impl Ledger {
     /// How many items must be inside at the end: what is owed, less what is known to be absent
     /// or may have been taken without being seen.
     pub(super) fn available(&self, queue: QueueId) -> usize {
-        let owed = self
-            .items_of(queue)
-            .filter(|&item| self.is_owed(item))
-            .count();
-        let absent = self
-            .items_of(queue)
-            .filter(|&item| self.is_absent_and_owed(item))
-            .count();
+        let owed = self.items_of(queue).filter(|&item| self.is_owed(item)).count();
+        let absent = self.items_of(queue).filter(|&item| self.is_absent_and_owed(item)).count();
         owed.saturating_sub(absent.max(self.doubtful_gets(queue)))
     }
 

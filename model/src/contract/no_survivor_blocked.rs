@@ -25,9 +25,7 @@ impl NoSurvivorBlocked {
         let mut puts = ledger.blocked_puts(end);
         get.or_else(|| {
             puts.find(|&(_, queue)| {
-                ledger
-                    .bound(queue)
-                    .is_none_or(|bound| ledger.occupancy_at_end(queue, end) < bound)
+                ledger.bound(queue).is_none_or(|bound| ledger.occupancy_at_end(queue, end) < bound)
             })
             .map(|(lane, queue)| {
                 violation("a survivor's put is blocked although there is room")

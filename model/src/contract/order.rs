@@ -20,10 +20,7 @@ const OVERTAKEN: usize = 0;
 impl Order {
     pub(super) fn new(ledger: &Ledger) -> Self {
         let words = ledger.item_count().div_ceil(64);
-        Self {
-            rows: vec![0; words * (1 + ledger.lane_count())].into(),
-            words,
-        }
+        Self { rows: vec![0; words * (1 + ledger.lane_count())].into(), words }
     }
 
     /// Forgets everything: the guarantee is broken already.
@@ -77,12 +74,7 @@ impl Order {
             self.clear(row, item);
         }
         let text = "an item was got after a later one of the same producer";
-        late.then(|| {
-            Violation::new(Guarantee::G2, text)
-                .queue(queue)
-                .lane(lane)
-                .item(Some(item))
-        })
+        late.then(|| Violation::new(Guarantee::G2, text).queue(queue).lane(lane).item(Some(item)))
     }
 
     /// The word of an item in a row, and its bit there. An item that the program does not name
@@ -94,8 +86,7 @@ impl Order {
     }
 
     fn has(&self, row: usize, item: ItemId) -> bool {
-        self.place(row, item)
-            .is_some_and(|(word, bit)| self.rows[word] & bit != 0)
+        self.place(row, item).is_some_and(|(word, bit)| self.rows[word] & bit != 0)
     }
 
     fn set(&mut self, row: usize, item: ItemId) {

@@ -36,10 +36,7 @@ pub struct Judged<'a, M> {
 impl<'a, M: Historic> Judged<'a, M> {
     /// Judges a machine by these guarantees.
     pub fn new(machine: &'a M, guarantees: GuaranteeSet) -> Self {
-        Self {
-            machine,
-            guarantees,
-        }
+        Self { machine, guarantees }
     }
 }
 
@@ -137,34 +134,19 @@ pub fn prove_these<M: Historic>(
     let is_judged = |guarantee: &Guarantee| Guarantee::JUDGED.contains(guarantee);
     let guarantees: GuaranteeSet = guarantees.iter().filter(is_judged).collect();
     let judged = Judged::new(machine, guarantees);
-    let mut broken = Broken {
-        all: guarantees,
-        set: GuaranteeSet::NONE,
-        first: Vec::new(),
-    };
+    let mut broken = Broken { all: guarantees, set: GuaranteeSet::NONE, first: Vec::new() };
     let explored = explore(&judged, limits, |visit| broken.look(machine, &visit));
     let verdict = |guarantee| {
-        let first = broken
-            .first
-            .iter()
-            .find(|(_, violation)| violation.guarantee == guarantee);
+        let first = broken.first.iter().find(|(_, violation)| violation.guarantee == guarantee);
         match (first, &explored.finish) {
-            (Some(&(index, violation)), _) => Verdict::Violated {
-                path: explored.path(&judged, index),
-                violation,
-            },
-            (None, Finish::Complete) => Verdict::Holds {
-                states: explored.states,
-            },
-            (None, finish) => Verdict::Undecided {
-                finish: finish.clone(),
-            },
+            (Some(&(index, violation)), _) => {
+                Verdict::Violated { path: explored.path(&judged, index), violation }
+            }
+            (None, Finish::Complete) => Verdict::Holds { states: explored.states },
+            (None, finish) => Verdict::Undecided { finish: finish.clone() },
         }
     };
-    guarantees
-        .iter()
-        .map(|guarantee| (guarantee, verdict(guarantee)))
-        .collect()
+    guarantees.iter().map(|guarantee| (guarantee, verdict(guarantee))).collect()
 }
 
 /// The first violation of each guarantee, with the state that shows it.

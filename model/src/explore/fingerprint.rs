@@ -97,10 +97,7 @@ mod tests {
                 let before = fingerprint(&value);
                 value[bit / 64] ^= 1 << (bit % 64);
                 let flipped = (before ^ fingerprint(&value)).count_ones();
-                assert!(
-                    (10..=54).contains(&flipped),
-                    "bit {bit} of {words} words: {flipped}"
-                );
+                assert!((10..=54).contains(&flipped), "bit {bit} of {words} words: {flipped}");
                 total += flipped;
             }
             let mean = f64::from(total) / (words * 64) as f64;
@@ -119,11 +116,7 @@ mod tests {
             }
         }
         assert_different(all);
-        assert_different(
-            (0..64)
-                .map(|length| fingerprint(&vec![0u8; length]))
-                .collect(),
-        );
+        assert_different((0..64).map(|length| fingerprint(&vec![0u8; length])).collect());
         assert_different((0..64).map(|place| fingerprint(&(1u64 << place))).collect());
     }
 
@@ -136,9 +129,6 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_the_same_on_every_run() {
-        assert_eq!(
-            fingerprint(&(7u8, "queue", [1u64, 2])),
-            11_060_310_623_023_788_431
-        );
+        assert_eq!(fingerprint(&(7u8, "queue", [1u64, 2])), 11_060_310_623_023_788_431);
     }
 }

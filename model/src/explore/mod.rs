@@ -33,9 +33,7 @@ pub struct Limits {
 impl Default for Limits {
     /// Ten million states: some seconds, and some hundred megabytes.
     fn default() -> Self {
-        Self {
-            states_max: 10_000_000,
-        }
+        Self { states_max: 10_000_000 }
     }
 }
 
@@ -232,13 +230,7 @@ pub fn explore<M: Machine>(
         search.explored.ends += usize::from(enabled == 0);
         search.explored.depth = search.explored.depth.max(depth);
         let (enabled, disturbances) = actions.split_at(enabled);
-        let seen = Visit {
-            index,
-            state: &state,
-            depth,
-            enabled,
-            disturbances,
-        };
+        let seen = Visit { index, state: &state, depth, enabled, disturbances };
         if visit(seen).is_break() {
             search.explored.finish = Finish::Stopped;
             break;
@@ -277,13 +269,7 @@ impl<M: Machine> Search<M> {
         // An index is 32 bits.
         let states_max = limits.states_max.clamp(1, u32::MAX as usize);
         let frontier = VecDeque::from([(initial, 0)]);
-        Self {
-            explored,
-            frontier,
-            visited: 0,
-            seen,
-            states_max,
-        }
+        Self { explored, frontier, visited: 0, seen, states_max }
     }
 
     /// Finds the states that follow on one. At the limit it finds no more, but what has been

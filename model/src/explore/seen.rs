@@ -12,10 +12,7 @@ const PLACES_AT_FIRST: usize = 1 << 10;
 
 impl Seen {
     pub(super) fn new() -> Self {
-        Self {
-            places: vec![0; PLACES_AT_FIRST],
-            used: 0,
-        }
+        Self { places: vec![0; PLACES_AT_FIRST], used: 0 }
     }
 
     /// Adds a fingerprint; false where it was there before.

@@ -30,11 +30,7 @@ impl Machine for Bounded {
     type Observation = u8;
 
     fn initial(&self) -> Buffer {
-        Buffer {
-            put: 0,
-            got: 0,
-            consumer_dead: false,
-        }
+        Buffer { put: 0, got: 0, consumer_dead: false }
     }
 
     fn enabled(&self, state: &Buffer, out: &mut Vec<Act>) {
@@ -62,9 +58,7 @@ impl Machine for Bounded {
     }
 }
 
-const ALL: Limits = Limits {
-    states_max: 1_000_000,
-};
+const ALL: Limits = Limits { states_max: 1_000_000 };
 
 fn count<M: Machine>(machine: &M) -> Explored<M> {
     explore(machine, ALL, |_| ControlFlow::Continue(()))
@@ -76,28 +70,16 @@ fn a_bounded_buffer_has_as_many_states_as_it_must() {
         // States are pairs got ≤ put ≤ items with put − got ≤ capacity.
         let states = |got: u8| usize::from(capacity.min(items - got)) + 1;
         let expected: usize = (0..=items).map(states).sum();
-        let explored = count(&Bounded {
-            capacity,
-            items,
-            kills: 0,
-        });
+        let explored = count(&Bounded { capacity, items, kills: 0 });
         assert!(explored.complete());
-        assert_eq!(
-            (explored.states, explored.ends),
-            (expected, 1),
-            "{capacity} {items}"
-        );
+        assert_eq!((explored.states, explored.ends), (expected, 1), "{capacity} {items}");
         assert_eq!(explored.depth, u32::from(items) * 2);
     }
 }
 
 #[test]
 fn disturbances_are_explored_and_keep_no_state_from_being_an_end() {
-    let machine = Bounded {
-        capacity: 2,
-        items: 4,
-        kills: 1,
-    };
+    let machine = Bounded { capacity: 2, items: 4, kills: 1 };
     let (ends, explored) = outcomes(&machine, ALL, |state, is_end| is_end.then_some(*state));
     assert_eq!(explored.states, 2 * 12);
     // With the consumer alive there is one end, although it may still be killed there; with the
@@ -121,11 +103,7 @@ impl Ord for Buffer {
 
 #[test]
 fn the_path_is_the_shortest_and_replays_what_was_observed() {
-    let machine = Bounded {
-        capacity: 2,
-        items: 4,
-        kills: 1,
-    };
+    let machine = Bounded { capacity: 2, items: 4, kills: 1 };
     let full =
         |state: &Buffer, _| (state.put - state.got == 2 && state.consumer_dead).then_some(());
     let (found, explored) = outcomes(&machine, ALL, full);
@@ -133,21 +111,13 @@ fn the_path_is_the_shortest_and_replays_what_was_observed() {
     assert_eq!(path, [(Act::Put, 1), (Act::Put, 2), (Act::Kill, 2)]);
     assert_eq!(
         explored.state(&machine, found[&()]),
-        Buffer {
-            put: 2,
-            got: 0,
-            consumer_dead: true
-        }
+        Buffer { put: 2, got: 0, consumer_dead: true }
     );
 }
 
 #[test]
 fn every_state_comes_back_from_its_index_and_at_its_depth() {
-    let machine = Bounded {
-        capacity: 2,
-        items: 4,
-        kills: 1,
-    };
+    let machine = Bounded { capacity: 2, items: 4, kills: 1 };
     let mut states = Vec::new();
     let explored = explore(&machine, ALL, |visit| {
         assert_eq!(visit.index.position(), states.len());
@@ -193,10 +163,7 @@ impl Machine for Diamond {
 #[test]
 fn a_state_that_two_ways_lead_to_is_visited_once_and_by_the_shorter_way() {
     let (found, explored) = outcomes(&Diamond, ALL, |state, _| Some(*state));
-    assert_eq!(
-        (explored.states, explored.transitions, explored.ends),
-        (5, 6, 1)
-    );
+    assert_eq!((explored.states, explored.transitions, explored.ends), (5, 6, 1));
     assert_eq!(explored.actions(found["left"]), ["left"]);
     assert_eq!(explored.actions(found["bottom"]), ["left", "bottom"]);
 }
@@ -242,11 +209,7 @@ fn a_deadlock_is_an_end_and_is_found_by_the_shortest_way() {
 
 #[test]
 fn a_limit_that_is_reached_is_named_and_what_was_found_is_visited() {
-    let machine = Bounded {
-        capacity: 2,
-        items: 4,
-        kills: 0,
-    };
+    let machine = Bounded { capacity: 2, items: 4, kills: 0 };
     let all = count(&machine).states;
     for states_max in 1..all {
         let mut visits = 0;
@@ -257,32 +220,19 @@ fn a_limit_that_is_reached_is_named_and_what_was_found_is_visited() {
         assert_eq!(explored.finish, Finish::StatesMax(states_max));
         assert_eq!((explored.states, visits), (states_max, states_max));
         let text = explored.finish.to_string();
-        assert_eq!(
-            text,
-            format!("the limit states_max = {states_max} was reached")
-        );
+        assert_eq!(text, format!("the limit states_max = {states_max} was reached"));
     }
-    let enough = explore(&machine, Limits { states_max: all }, |_| {
-        ControlFlow::Continue(())
-    });
+    let enough = explore(&machine, Limits { states_max: all }, |_| ControlFlow::Continue(()));
     assert!(enough.complete());
 }
 
 #[test]
 fn the_visitor_can_stop() {
-    let machine = Bounded {
-        capacity: 2,
-        items: 4,
-        kills: 0,
-    };
+    let machine = Bounded { capacity: 2, items: 4, kills: 0 };
     let mut visits = 0;
     let explored = explore(&machine, ALL, |_| {
         visits += 1;
-        if visits == 3 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        if visits == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert_eq!((visits, explored.finish), (3, Finish::Stopped));
 }

@@ -230,11 +230,7 @@ impl Pipe {
     fn plan(&self, bytes: u32, merge: bool) -> Plan {
         let first = bytes % SLOT_BYTES;
         let fits = u32::from(self.write_position) + first <= SLOT_BYTES;
-        let merged = if merge && fits && !self.unread.is_empty() {
-            first
-        } else {
-            0
-        };
+        let merged = if merge && fits && !self.unread.is_empty() { first } else { 0 };
         let fresh = (bytes - merged).min(self.free_slots() * SLOT_BYTES);
         Plan { merged, fresh }
     }
@@ -293,19 +289,12 @@ mod tests {
     /// that the pipe then holds, the header included.
     #[test]
     fn a_large_frame_stops_at_the_capacity_that_its_size_gives() {
-        for (payload, held) in [
-            (1_048_585, 61_453),
-            (1_048_576, 61_444),
-            (1_000_000, 62_020),
-            (100_000, 63_140),
-        ] {
+        for (payload, held) in
+            [(1_048_585, 61_453), (1_048_576, 61_444), (1_000_000, 62_020), (100_000, 63_140)]
+        {
             let mut pipe = open_pipe(16);
             assert_eq!(pipe.write(4), Written::All);
-            assert_eq!(
-                pipe.write(payload),
-                Written::Part(held - 4),
-                "payload {payload}"
-            );
+            assert_eq!(pipe.write(payload), Written::Part(held - 4), "payload {payload}");
             assert_eq!(pipe.available(), held, "payload {payload}");
             assert_eq!(pipe.slots_used(), 16);
         }

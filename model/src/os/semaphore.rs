@@ -78,11 +78,7 @@ mod tests {
             assert_eq!(semaphore.value(), value);
         }
         assert_eq!(semaphore.post(), Err(AboveMaximum));
-        assert_eq!(
-            semaphore,
-            Semaphore::new(3, 3),
-            "a refused post gives nothing"
-        );
+        assert_eq!(semaphore, Semaphore::new(3, 3), "a refused post gives nothing");
     }
 
     #[test]

@@ -48,15 +48,8 @@ pub enum DecodeError {
 /// What the system says where it has no descriptor left.
 pub fn pipe() -> io::Result<(Connection, Connection)> {
     let (reader, writer) = Linux.pipe()?;
-    let receiver = Connection {
-        connection: classic::Connection::reader(Linux, reader),
-    };
-    Ok((
-        receiver,
-        Connection {
-            connection: classic::Connection::writer(Linux, writer),
-        },
-    ))
+    let receiver = Connection { connection: classic::Connection::reader(Linux, reader) };
+    Ok((receiver, Connection { connection: classic::Connection::writer(Linux, writer) }))
 }
 
 impl Connection {

@@ -61,9 +61,8 @@ impl Process {
         A: Serialize,
         R: Outcome,
     {
-        let name = registered_name::<F>().ok_or(StartError::Unregistered {
-            worker: std::any::type_name_of_val(&worker),
-        })?;
+        let name = registered_name::<F>()
+            .ok_or(StartError::Unregistered { worker: std::any::type_name_of_val(&worker) })?;
         let process = block_on(process::Process::start(this_process(), name, argument))?;
         Ok(Self { process })
     }

@@ -45,9 +45,7 @@ pub struct Queue<T: Serialize + DeserializeOwned + Send + 'static> {
 
 impl<T: Serialize + DeserializeOwned + Send + 'static> Clone for Queue<T> {
     fn clone(&self) -> Self {
-        Self {
-            queue: self.queue.clone(),
-        }
+        Self { queue: self.queue.clone() }
     }
 }
 
@@ -58,9 +56,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Queue<T> {
     /// `InvalidInput` where `maxsize` is over 2,147,483,647, and what the system says where it has
     /// no memory or descriptor left.
     pub fn new(maxsize: usize) -> io::Result<Self> {
-        Ok(Self {
-            queue: classic::Queue::create(this_process(), maxsize)?,
-        })
+        Ok(Self { queue: classic::Queue::create(this_process(), maxsize)? })
     }
 
     /// Puts an item; waits while the queue is full.

@@ -93,20 +93,12 @@ pub enum PollError {
 impl<O: Os> Connection<O> {
     /// The receiving end over this descriptor.
     pub fn reader(os: O, descriptor: O::Descriptor) -> Self {
-        Self {
-            os,
-            descriptor,
-            direction: Direction::Read,
-        }
+        Self { os, descriptor, direction: Direction::Read }
     }
 
     /// The sending end over this descriptor.
     pub fn writer(os: O, descriptor: O::Descriptor) -> Self {
-        Self {
-            os,
-            descriptor,
-            direction: Direction::Write,
-        }
+        Self { os, descriptor, direction: Direction::Write }
     }
 
     pub(super) fn os(&self) -> O {
@@ -136,22 +128,17 @@ impl<O: Os> Connection<O> {
             return Err(SendError::ReadOnly);
         }
         if payload.len() > SHORT_LENGTH {
-            self.write_all(&(-1_i32).to_be_bytes(), "write-header")
-                .await?;
+            self.write_all(&(-1_i32).to_be_bytes(), "write-header").await?;
             let length = payload.len() as u64;
-            self.write_all(&length.to_be_bytes(), "write-length")
-                .await?;
+            self.write_all(&length.to_be_bytes(), "write-length").await?;
             return self.write_all(payload, "write-body").await;
         }
-        let header = u32::try_from(payload.len())
-            .unwrap_or(u32::MAX)
-            .to_be_bytes();
+        let header = u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes();
         if payload.len() > SINGLE_WRITE {
             self.write_all(&header, "write-header").await?;
             self.write_all(payload, "write-body").await
         } else {
-            self.write_all(&[&header, payload].concat(), "write-frame")
-                .await
+            self.write_all(&[&header, payload].concat(), "write-frame").await
         }
     }
 
@@ -193,8 +180,7 @@ impl<O: Os> Connection<O> {
             }
             length => u64::try_from(length).unwrap_or(0),
         };
-        self.read_body(usize::try_from(length).unwrap_or(usize::MAX))
-            .await
+        self.read_body(usize::try_from(length).unwrap_or(usize::MAX)).await
     }
 
     async fn read_exact(&self, buffer: &mut [u8], name: &'static str) -> Result<(), ReceiveError> {
@@ -251,15 +237,9 @@ impl<O: Os> Connection<O> {
         if self.direction == Direction::Write {
             return Err(PollError::WriteOnly);
         }
-        uninterrupted(|| self.os.poll(&self.descriptor, wait, site))
-            .await
-            .map_err(|error| {
-                if is_closed_descriptor(&error) {
-                    PollError::Closed
-                } else {
-                    error.into()
-                }
-            })
+        uninterrupted(|| self.os.poll(&self.descriptor, wait, site)).await.map_err(|error| {
+            if is_closed_descriptor(&error) { PollError::Closed } else { error.into() }
+        })
     }
 
     /// Closes this end in this process, for every clone of it; closing it again is nothing.
@@ -323,36 +303,19 @@ mod tests {
     }
 
     fn frame(payload: &[u8]) -> Vec<u8> {
-        [
-            &u32::try_from(payload.len()).unwrap().to_be_bytes(),
-            payload,
-        ]
-        .concat()
+        [&u32::try_from(payload.len()).unwrap().to_be_bytes(), payload].concat()
     }
 
     #[test]
     fn messages_round_trip_at_the_lengths_where_frames_change() {
-        for length in [
-            0,
-            1,
-            4092,
-            4093,
-            SINGLE_WRITE,
-            SINGLE_WRITE + 1,
-            GROWTH + 70_000,
-        ] {
+        for length in [0, 1, 4092, 4093, SINGLE_WRITE, SINGLE_WRITE + 1, GROWTH + 70_000] {
             let payload: Vec<u8> = (0..length).map(|byte| byte.to_le_bytes()[0]).collect();
             let (reader, writer) = Linux.pipe().unwrap();
-            let (reader, writer) = (
-                Connection::reader(Linux, reader),
-                Connection::writer(Linux, writer),
-            );
+            let (reader, writer) =
+                (Connection::reader(Linux, reader), Connection::writer(Linux, writer));
             std::thread::scope(|scope| {
                 let sent = scope.spawn(|| block_on(writer.send_bytes(&payload)));
-                assert!(
-                    block_on(reader.recv_bytes()).unwrap() == payload,
-                    "{length} bytes"
-                );
+                assert!(block_on(reader.recv_bytes()).unwrap() == payload, "{length} bytes");
                 sent.join().unwrap().unwrap();
             });
         }
@@ -366,14 +329,8 @@ mod tests {
         let (messages, end) = receive_all(&long(3, b"abc"));
         assert_eq!(messages, [b"abc"]);
         assert!(matches!(end, ReceiveError::EndOfFile));
-        assert!(matches!(
-            receive_all(&long(u64::MAX, b"abc")).1,
-            ReceiveError::Torn
-        ));
-        assert!(matches!(
-            receive_all(&long(1 << 62, b"")).1,
-            ReceiveError::EndOfFile
-        ));
+        assert!(matches!(receive_all(&long(u64::MAX, b"abc")).1, ReceiveError::Torn));
+        assert!(matches!(receive_all(&long(1 << 62, b"")).1, ReceiveError::EndOfFile));
         for cut in 0..12 {
             let torn = matches!(receive_all(&long(3, b"")[..cut]).1, ReceiveError::Torn);
             assert_eq!(torn, !matches!(cut, 0 | 4), "cut after {cut} bytes (WF4)");
@@ -390,29 +347,18 @@ mod tests {
     #[test]
     fn ends_refuse_what_they_are_not_for() {
         let (reader, writer) = Linux.pipe().unwrap();
-        let (reader, writer) = (
-            Connection::reader(Linux, reader),
-            Connection::writer(Linux, writer),
-        );
+        let (reader, writer) =
+            (Connection::reader(Linux, reader), Connection::writer(Linux, writer));
         block_on(async {
             let soon = Timeout::After(Duration::from_millis(1));
             assert!(!reader.poll(soon).await.unwrap());
-            assert!(matches!(
-                reader.send_bytes(b"").await,
-                Err(SendError::ReadOnly)
-            ));
-            assert!(matches!(
-                writer.recv_bytes().await,
-                Err(ReceiveError::WriteOnly)
-            ));
+            assert!(matches!(reader.send_bytes(b"").await, Err(SendError::ReadOnly)));
+            assert!(matches!(writer.recv_bytes().await, Err(ReceiveError::WriteOnly)));
             assert!(matches!(writer.poll(soon).await, Err(PollError::WriteOnly)));
             reader.close().await.unwrap();
             reader.close().await.unwrap();
             assert!(reader.is_closed());
-            assert!(matches!(
-                reader.recv_bytes().await,
-                Err(ReceiveError::Closed)
-            ));
+            assert!(matches!(reader.recv_bytes().await, Err(ReceiveError::Closed)));
             assert!(matches!(reader.poll(soon).await, Err(PollError::Closed)));
             match writer.send_bytes(b"").await {
                 Err(SendError::Io(error)) => {

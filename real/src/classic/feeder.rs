@@ -36,12 +36,7 @@ pub(super) struct Outbox<T, O: Os> {
 impl<T: Send + 'static, O: Os> Outbox<T, O> {
     pub(super) fn new(os: O) -> Self {
         let report: Report = Arc::new(|error| eprintln!("midput: {error}"));
-        Self {
-            os,
-            notempty: os.monitor(),
-            buffer: Mutex::default(),
-            report: Mutex::new(report),
-        }
+        Self { os, notempty: os.monitor(), buffer: Mutex::default(), report: Mutex::new(report) }
     }
 
     pub(super) fn buffer(&self) -> MutexGuard<'_, VecDeque<Entry<T>>> {
@@ -58,18 +53,15 @@ impl<T: Send + 'static, O: Os> Outbox<T, O> {
     }
 
     pub(super) fn lock(&self) -> impl Future<Output = ()> {
-        self.os
-            .monitor_lock(&self.notempty, Site::new("notempty.lock"))
+        self.os.monitor_lock(&self.notempty, Site::new("notempty.lock"))
     }
 
     pub(super) fn unlock(&self) -> impl Future<Output = ()> {
-        self.os
-            .monitor_unlock(&self.notempty, Site::new("notempty.unlock"))
+        self.os.monitor_unlock(&self.notempty, Site::new("notempty.unlock"))
     }
 
     pub(super) fn notify(&self) -> impl Future<Output = ()> {
-        self.os
-            .monitor_notify(&self.notempty, Site::new("notempty.notify"))
+        self.os.monitor_notify(&self.notempty, Site::new("notempty.notify"))
     }
 
     /// Tells the feeder to send what there is, close the pipe and end.
@@ -128,9 +120,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Feeder<T, O, C> {
         let empty = self.outbox.buffer().is_empty();
         if empty {
             let (wait, wake) = (Site::new("notempty.wait"), Site::new("notempty.wake"));
-            self.os
-                .monitor_wait(&self.outbox.notempty, wait, wake)
-                .await;
+            self.os.monitor_wait(&self.outbox.notempty, wait, wake).await;
         }
         self.outbox.unlock().await;
     }
@@ -139,15 +129,11 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Feeder<T, O, C> {
         self.os.point(Site::new("encode")).await;
         let payload = C::encode(item).map_err(FeederError::Encode)?;
         uninterrupted(|| {
-            self.os
-                .semaphore_wait(&self.wlock, Wait::Forever, Site::new("wlock.acquire"))
+            self.os.semaphore_wait(&self.wlock, Wait::Forever, Site::new("wlock.acquire"))
         })
         .await?;
         let sent = self.writer.send_bytes(&payload).await;
-        let released = self
-            .os
-            .semaphore_post(&self.wlock, Site::new("wlock.release"))
-            .await;
+        let released = self.os.semaphore_post(&self.wlock, Site::new("wlock.release")).await;
         sent?;
         Ok(released?)
     }

@@ -14,10 +14,7 @@ use crate::os::{Exported, Os};
 use crate::process::passing;
 
 /// What stands for a descriptor that the parent has closed: starting a process with it fails.
-const CLOSED: Exported = Exported {
-    descriptor: -1,
-    index: 0,
-};
+const CLOSED: Exported = Exported { descriptor: -1, index: 0 };
 
 /// A queue as it is named to a child process that inherits its kernel objects.
 ///
@@ -91,9 +88,7 @@ impl<O: Os> Serialize for Connection<O> {
 impl<'de, O: Os> Deserialize<'de> for Connection<O> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let (direction, end) = <(Direction, Exported)>::deserialize(deserializer)?;
-        let os = passing::receiving_process::<O>()
-            .map_err(D::Error::custom)?
-            .os();
+        let os = passing::receiving_process::<O>().map_err(D::Error::custom)?.os();
         let descriptor = os.import_descriptor(end).map_err(D::Error::custom)?;
         Ok(match direction {
             Direction::Read => Self::reader(os, descriptor),

@@ -33,10 +33,7 @@ pub struct Queue<T, O: Os, C = Postcard> {
 
 impl<T, O: Os, C> Clone for Queue<T, O, C> {
     fn clone(&self) -> Self {
-        Self {
-            local: Arc::clone(&self.local),
-            codec: PhantomData,
-        }
+        Self { local: Arc::clone(&self.local), codec: PhantomData }
     }
 }
 
@@ -105,28 +102,11 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
         let os = this.os();
         let (reader, writer) = os.pipe()?;
         let [rlock, wlock, sem] = os.semaphores([
-            SemaphoreSpecification {
-                role: "rlock",
-                value: 1,
-                maximum: 1,
-            },
-            SemaphoreSpecification {
-                role: "wlock",
-                value: 1,
-                maximum: 1,
-            },
-            SemaphoreSpecification {
-                role: "sem",
-                value: maxsize,
-                maximum: maxsize,
-            },
+            SemaphoreSpecification { role: "rlock", value: 1, maximum: 1 },
+            SemaphoreSpecification { role: "wlock", value: 1, maximum: 1 },
+            SemaphoreSpecification { role: "sem", value: maxsize, maximum: maxsize },
         ])?;
-        Ok(Self::new(
-            this,
-            maxsize,
-            [reader, writer],
-            [rlock, wlock, sem],
-        ))
+        Ok(Self::new(this, maxsize, [reader, writer], [rlock, wlock, sem]))
     }
 
     /// Takes up a queue whose kernel objects this process inherited.
@@ -138,10 +118,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
     /// What the system says where this process did not inherit what the handle names.
     pub fn attach(this: &ThisProcess<O>, handle: &QueueHandle) -> io::Result<Self> {
         let os = this.os();
-        let ends = [
-            os.import_descriptor(handle.reader)?,
-            os.import_descriptor(handle.writer)?,
-        ];
+        let ends = [os.import_descriptor(handle.reader)?, os.import_descriptor(handle.writer)?];
         let semaphores = [
             os.import_semaphore(handle.rlock)?,
             os.import_semaphore(handle.wlock)?,
@@ -169,10 +146,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             outbox: Arc::new(Outbox::new(os)),
             state: Mutex::default(),
         };
-        Self {
-            local: Arc::new(local),
-            codec: PhantomData,
-        }
+        Self { local: Arc::new(local), codec: PhantomData }
     }
 
     /// The same queue, whose feeder thread has this name in this process instead of `feed`. It has
@@ -306,8 +280,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
         let released = self.release_rlock().await;
         let payload = received?;
         released?;
-        os.semaphore_post(&local.sem, Site::new("sem.release"))
-            .await?;
+        os.semaphore_post(&local.sem, Site::new("sem.release")).await?;
         Ok(payload)
     }
 
@@ -329,8 +302,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             return Err(GetError::Empty);
         }
         let payload = local.reader.recv_bytes().await?;
-        os.semaphore_post(&local.sem, Site::new("sem.release"))
-            .await?;
+        os.semaphore_post(&local.sem, Site::new("sem.release")).await?;
         Ok(payload)
     }
 
@@ -340,9 +312,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
     }
 
     async fn release_rlock(&self) -> io::Result<()> {
-        self.os()
-            .semaphore_post(&self.local.rlock, Site::new("rlock.release"))
-            .await
+        self.os().semaphore_post(&self.local.rlock, Site::new("rlock.release")).await
     }
 
     /// The slots in use: items in buffers, in the pipe, being read, and slots that a death lost
@@ -364,9 +334,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
     }
 
     async fn free_slots(&self) -> io::Result<u32> {
-        self.os()
-            .semaphore_value(&self.local.sem, Site::new("sem.value"))
-            .await
+        self.os().semaphore_value(&self.local.sem, Site::new("sem.value")).await
     }
 
     /// Whether the pipe holds no byte. What is still in a process's buffer does not count

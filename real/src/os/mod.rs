@@ -30,10 +30,7 @@ impl Site {
 
     /// The same step, so many bytes into its transfer.
     pub const fn at(self, offset: usize) -> Self {
-        Self {
-            name: self.name,
-            offset,
-        }
+        Self { name: self.name, offset }
     }
 }
 

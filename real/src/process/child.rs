@@ -38,10 +38,7 @@ pub(super) struct Child<O: Os> {
 
 impl<O: Os> std::fmt::Debug for Child<O> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Child")
-            .field("exit", &self.exit())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Child").field("exit", &self.exit()).finish_non_exhaustive()
     }
 }
 
@@ -84,10 +81,7 @@ impl<O: Os> Process<O> {
         let process = os.process_start(&start, Site::new("process.start")).await?;
         // The argument owned what the child inherits until here.
         drop(argument);
-        let child = Arc::new(Child {
-            process,
-            exit: Mutex::new(None),
-        });
+        let child = Arc::new(Child { process, exit: Mutex::new(None) });
         this.add_child(Arc::clone(&child));
         Ok(Self { os, child })
     }
@@ -100,9 +94,7 @@ impl<O: Os> Process<O> {
     /// What the system says.
     pub async fn join(&self, timeout: Timeout) -> io::Result<Option<Exit>> {
         let wait = timeout.starting_now(self.os);
-        self.child
-            .wait(self.os, wait, Site::new("process.join"))
-            .await
+        self.child.wait(self.os, wait, Site::new("process.join")).await
     }
 
     /// Asks the process to end: SIGTERM, which ends it at once unless it handles it (`LC5`).
@@ -114,9 +106,7 @@ impl<O: Os> Process<O> {
     /// What the system says.
     pub async fn terminate(&self) -> io::Result<()> {
         let site = Site::new("process.terminate");
-        self.os
-            .process_signal(&self.child.process, Signal::Terminate, site)
-            .await
+        self.os.process_signal(&self.child.process, Signal::Terminate, site).await
     }
 
     /// Ends the process at once: SIGKILL. Nothing where it has ended.
@@ -127,9 +117,7 @@ impl<O: Os> Process<O> {
     /// What the system says.
     pub async fn kill(&self) -> io::Result<()> {
         let site = Site::new("process.kill");
-        self.os
-            .process_signal(&self.child.process, Signal::Kill, site)
-            .await
+        self.os.process_signal(&self.child.process, Signal::Kill, site).await
     }
 
     /// How the process ended, as CPython's `exitcode` says it: its code, or the signal's number

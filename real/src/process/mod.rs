@@ -62,17 +62,13 @@ struct State<O: Os> {
 
 impl<O: Os> Clone for ThisProcess<O> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-        }
+        Self { shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<O: Os> std::fmt::Debug for ThisProcess<O> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("ThisProcess")
-            .finish_non_exhaustive()
+        formatter.debug_struct("ThisProcess").finish_non_exhaustive()
     }
 }
 
@@ -85,12 +81,7 @@ impl<O: Os> ThisProcess<O> {
             threads: VecDeque::new(),
             children: Vec::new(),
         };
-        Self {
-            shared: Arc::new(Shared {
-                os,
-                state: Mutex::new(state),
-            }),
-        }
+        Self { shared: Arc::new(Shared { os, state: Mutex::new(state) }) }
     }
 
     /// Its operating system.
@@ -99,10 +90,7 @@ impl<O: Os> ThisProcess<O> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<O>> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The argument that this process was started with, from its bytes
@@ -125,10 +113,7 @@ impl<O: Os> ThisProcess<O> {
         F: FnOnce() -> B + Send + 'static,
         B: Future<Output = ()> + 'static,
     {
-        let thread = self
-            .os()
-            .thread_start(name, body, Site::new("thread.start"))
-            .await?;
+        let thread = self.os().thread_start(name, body, Site::new("thread.start")).await?;
         self.state().threads.push_back(thread);
         Ok(())
     }
@@ -160,12 +145,8 @@ impl<O: Os> ThisProcess<O> {
     /// Runs the finalizers of at least this priority that are registered now: the highest priority
     /// first, of one priority the last registered first, each once.
     async fn run_finalizers(&self, least_priority: i32) {
-        let keys: Vec<_> = self
-            .state()
-            .finalizers
-            .range((least_priority, 0)..)
-            .map(|(&key, _)| key)
-            .collect();
+        let keys: Vec<_> =
+            self.state().finalizers.range((least_priority, 0)..).map(|(&key, _)| key).collect();
         for key in keys.into_iter().rev() {
             self.run_finalizer(Some(key)).await;
         }

@@ -76,9 +76,7 @@ pub(crate) fn while_receiving<O: Os, R>(this: &ThisProcess<O>, decode: impl FnOn
 /// The process whose argument is being decoded.
 pub(crate) fn receiving_process<O: Os>() -> Result<ThisProcess<O>, OnlyByInheritance> {
     RECEIVER.with_borrow(|receiver| {
-        let this = receiver
-            .as_ref()
-            .and_then(|this| this.downcast_ref::<ThisProcess<O>>());
+        let this = receiver.as_ref().and_then(|this| this.downcast_ref::<ThisProcess<O>>());
         this.cloned().ok_or(OnlyByInheritance)
     })
 }

@@ -28,11 +28,7 @@ pub(crate) struct Recorder(usize);
 impl Recorder {
     pub(crate) fn new(interrupts: bool, read_limit: usize) -> Self {
         let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
-        logs.push(Log {
-            steps: Vec::new(),
-            interrupts,
-            read_limit,
-        });
+        logs.push(Log { steps: Vec::new(), interrupts, read_limit });
         Self(logs.len() - 1)
     }
 
@@ -52,15 +48,8 @@ impl Recorder {
 
     fn step(self, site: Site) {
         let thread = std::thread::current();
-        let lane = thread
-            .name()
-            .filter(|name| *name == "feed")
-            .unwrap_or("main");
-        let offset = if site.offset == 0 {
-            String::new()
-        } else {
-            format!("+{}", site.offset)
-        };
+        let lane = thread.name().filter(|name| *name == "feed").unwrap_or("main");
+        let offset = if site.offset == 0 { String::new() } else { format!("+{}", site.offset) };
         self.with(|log| log.steps.push(format!("{lane} {}{offset}", site.name)));
     }
 
@@ -142,11 +131,7 @@ impl Os for Recorder {
     ) -> io::Result<usize> {
         self.interruptible(site)?;
         let limit = self.with(|log| log.read_limit);
-        let room = if limit == 0 {
-            buffer.len()
-        } else {
-            limit.min(buffer.len())
-        };
+        let room = if limit == 0 { buffer.len() } else { limit.min(buffer.len()) };
         Linux.read(end, &mut buffer[..room], site).await
     }
 

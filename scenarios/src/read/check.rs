@@ -64,10 +64,7 @@ fn starters(document: &Document<'_>, placed: &Placed, seen: &[Seen]) -> Vec<Opti
         };
         let started = usize::from(process.0);
         if started == 0 {
-            document.mistake(
-                instruction.place,
-                "P0 runs from the beginning; nobody starts it",
-            );
+            document.mistake(instruction.place, "P0 runs from the beginning; nobody starts it");
         } else if started == instruction.process {
             document.mistake(instruction.place, "a process cannot start itself");
         } else if let Some(earlier) = starters[started] {
@@ -143,10 +140,7 @@ fn check_threads(document: &Document<'_>, placed: &Placed, seen: &[Seen]) {
     for (process, program) in (0u8..).zip(&placed.program.processes) {
         let mut starters: Vec<Option<&Seen>> = vec![None; program.lanes.len()];
         let first = placed.program.lane_of(ProcessId(process), 0);
-        for instruction in seen
-            .iter()
-            .filter(|seen| seen.process == usize::from(process))
-        {
+        for instruction in seen.iter().filter(|seen| seen.process == usize::from(process)) {
             let Operation::Thread { lane: LaneId(lane) } = instruction.operation else {
                 continue;
             };

@@ -24,11 +24,7 @@ impl<'text> Text<'text> {
     /// Where a part of this text begins in the document.
     pub(crate) fn place_of(&self, part: &str) -> usize {
         let offset = (part.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
-        if self.verbatim && offset <= self.text.len() {
-            self.start + offset
-        } else {
-            self.start
-        }
+        if self.verbatim && offset <= self.text.len() { self.start + offset } else { self.start }
     }
 }
 
@@ -40,10 +36,7 @@ pub(crate) struct Document<'text> {
 
 impl<'text> Document<'text> {
     pub(crate) fn new(text: &'text str) -> Self {
-        Self {
-            text,
-            mistakes: RefCell::default(),
-        }
+        Self { text, mistakes: RefCell::default() }
     }
 
     /// The document's tables; a mistake where it is no TOML.
@@ -78,11 +71,7 @@ impl<'text> Document<'text> {
                 .into_iter()
                 .map(|(place, message)| {
                     let (line, column) = line_and_column(self.text, place);
-                    Mistake {
-                        line,
-                        column,
-                        message,
-                    }
+                    Mistake { line, column, message }
                 })
                 .collect()),
         }
@@ -123,16 +112,8 @@ impl<'text> Document<'text> {
         let raw = self.text.get(span.clone()).unwrap_or("");
         let quotes = raw.len() - raw.trim_start_matches(['"', '\'']).len();
         let verbatim = raw.get(quotes..).is_some_and(|raw| raw.starts_with(text));
-        let start = if verbatim {
-            span.start + quotes
-        } else {
-            span.start
-        };
-        Some(Text {
-            text,
-            start,
-            verbatim,
-        })
+        let start = if verbatim { span.start + quotes } else { span.start };
+        Some(Text { text, start, verbatim })
     }
 
     /// The value as a list of strings; a single string is a list of one where `single` allows it.
@@ -145,12 +126,7 @@ impl<'text> Document<'text> {
             self.wrong_type(value, what, "a list of strings, such as [\"…\"]");
             return None;
         };
-        Some(
-            values
-                .iter()
-                .filter_map(|value| self.string(value, what))
-                .collect(),
-        )
+        Some(values.iter().filter_map(|value| self.string(value, what)).collect())
     }
 
     /// The value as a whole number from `least` to `most`.
@@ -167,11 +143,7 @@ impl<'text> Document<'text> {
             .and_then(|integer| u32::from_str_radix(integer.as_str(), integer.radix()).ok());
         let number = number.filter(|number| (least..=most).contains(number));
         if number.is_none() {
-            self.wrong_type(
-                value,
-                what,
-                &format!("a whole number from {least} to {most}"),
-            );
+            self.wrong_type(value, what, &format!("a whole number from {least} to {most}"));
         }
         number
     }
@@ -218,8 +190,5 @@ pub(crate) fn in_file_order<'table, 'text>(
 fn line_and_column(text: &str, place: usize) -> (usize, usize) {
     let before = text.get(..place).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (
-        before.matches('\n').count() + 1,
-        before[line_start..].chars().count() + 1,
-    )
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

@@ -27,15 +27,8 @@ pub(crate) const KEYS: &[&str] = &[
     "allow",
     "reach",
 ];
-pub(crate) const FAULT_KEYS: &[&str] = &[
-    "kills",
-    "victims",
-    "signals",
-    "kill",
-    "hold",
-    "short_transfers",
-    "interruptions",
-];
+pub(crate) const FAULT_KEYS: &[&str] =
+    &["kills", "victims", "signals", "kill", "hold", "short_transfers", "interruptions"];
 /// The most kills of one case: more only makes sweeps larger.
 const KILLS_MAX: u32 = 8;
 
@@ -78,11 +71,7 @@ pub(crate) fn scenario(document: &Document<'_>, name: &str) -> Option<Scenario> 
 
 fn optional_text(document: &Document<'_>, root: &DeTable<'_>, key: &str) -> Option<String> {
     let value = root.get(key)?;
-    let text = document
-        .string(value, &format!("'{key}'"))?
-        .text
-        .trim()
-        .to_owned();
+    let text = document.string(value, &format!("'{key}'"))?.text.trim().to_owned();
     if text.is_empty() {
         document.mistake(value.span().start, format!("'{key}' must say something"));
     }
@@ -100,10 +89,7 @@ fn required_text(document: &Document<'_>, root: &DeTable<'_>, key: &str) -> Opti
 fn expect(document: &Document<'_>, root: &DeTable<'_>) -> Expect {
     let Some(value) = root.get("expect") else {
         if let Some((key, _)) = root.get_key_value("expect_why") {
-            document.mistake(
-                key.span().start,
-                "'expect_why' is for expect = \"fail\" alone",
-            );
+            document.mistake(key.span().start, "'expect_why' is for expect = \"fail\" alone");
         }
         return Expect::Pass;
     };
@@ -115,10 +101,7 @@ fn expect(document: &Document<'_>, root: &DeTable<'_>) -> Expect {
         }
         Some(other) => {
             let hint = one_of(other, ["pass", "fail"]);
-            document.mistake(
-                value.span().start,
-                format!("unknown expectation '{other}'; {hint}"),
-            );
+            document.mistake(value.span().start, format!("unknown expectation '{other}'; {hint}"));
             Expect::Pass
         }
         None => Expect::Pass,
@@ -132,10 +115,7 @@ fn worlds(document: &Document<'_>, root: &DeTable<'_>) -> (BTreeSet<World>, Opti
     };
     let mut worlds = BTreeSet::new();
     for text in document.strings(value, "'worlds'").unwrap_or_default() {
-        match World::ALL
-            .into_iter()
-            .find(|world| world.name() == text.text)
-        {
+        match World::ALL.into_iter().find(|world| world.name() == text.text) {
             Some(world) => {
                 worlds.insert(world);
             }
@@ -166,12 +146,8 @@ fn faults(document: &Document<'_>, root: &DeTable<'_>, program: &Program) -> Fau
         return faults;
     };
     document.only(table, "fault", FAULT_KEYS);
-    let boolean = |key: &str| {
-        table
-            .get(key)
-            .and_then(|value| document.boolean(value, key))
-            .unwrap_or(false)
-    };
+    let boolean =
+        |key: &str| table.get(key).and_then(|value| document.boolean(value, key)).unwrap_or(false);
     faults.short_transfers = boolean("short_transfers");
     faults.interruptions = boolean("interruptions");
     faults.holds = list::<Hold>(document, table, "hold")
@@ -201,20 +177,13 @@ fn kills(document: &Document<'_>, table: &DeTable<'_>, program: &Program, faults
     if !faults.pinned.is_empty() {
         return pinned(document, table, faults);
     }
-    let number = table
-        .get("kills")
-        .and_then(|value| document.number(value, "kills", 0, KILLS_MAX));
-    faults.kills_max = number
-        .and_then(|number| u8::try_from(number).ok())
-        .unwrap_or(0);
+    let number = table.get("kills").and_then(|value| document.number(value, "kills", 0, KILLS_MAX));
+    faults.kills_max = number.and_then(|number| u8::try_from(number).ok()).unwrap_or(0);
     faults.victims = words(document, table, "victims", |text| {
         parse_process(text)
             .filter(|process| usize::from(process.0) < program.processes.len())
             .ok_or_else(|| {
-                let names = program
-                    .processes
-                    .iter()
-                    .map(|process| process.name.as_str());
+                let names = program.processes.iter().map(|process| process.name.as_str());
                 format!("unknown process '{text}'; {}", one_of(text, names))
             })
     });
@@ -222,10 +191,7 @@ fn kills(document: &Document<'_>, table: &DeTable<'_>, program: &Program, faults
     faults.victims.dedup();
     faults.signals = words(document, table, "signals", |text| {
         parse_signal(text).ok_or_else(|| {
-            format!(
-                "unknown signal '{text}'; {}",
-                one_of(text, ["SIGKILL", "SIGTERM"])
-            )
+            format!("unknown signal '{text}'; {}", one_of(text, ["SIGKILL", "SIGTERM"]))
         })
     });
     if faults.kills_max == 0 {
@@ -241,19 +207,11 @@ fn kills(document: &Document<'_>, table: &DeTable<'_>, program: &Program, faults
         faults.signals.push(Signal::Kill);
     }
     if faults.victims.is_empty() {
-        faults.victims = (1u8..)
-            .take(program.processes.len() - 1)
-            .map(ProcessId)
-            .collect();
+        faults.victims = (1u8..).take(program.processes.len() - 1).map(ProcessId).collect();
     }
     if faults.victims.is_empty() {
-        let place = table
-            .get_key_value("kills")
-            .map_or(0, |(key, _)| key.span().start);
-        document.mistake(
-            place,
-            "there is nobody to kill but P0; say so with victims = [\"P0\"]",
-        );
+        let place = table.get_key_value("kills").map_or(0, |(key, _)| key.span().start);
+        document.mistake(place, "there is nobody to kill but P0; say so with victims = [\"P0\"]");
     }
 }
 
@@ -262,10 +220,7 @@ fn pinned(document: &Document<'_>, table: &DeTable<'_>, faults: &mut Faults) {
     faults.kills_max = u8::try_from(faults.pinned.len()).unwrap_or(u8::MAX);
     for key in ["kills", "victims", "signals"] {
         if let Some((key, _)) = table.get_key_value(key) {
-            let message = format!(
-                "'{}' is said by 'kill' already; leave it out",
-                key.get_ref()
-            );
+            let message = format!("'{}' is said by 'kill' already; leave it out", key.get_ref());
             document.mistake(key.span().start, message);
         }
     }
@@ -286,9 +241,7 @@ fn words<T>(
     key: &str,
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Vec<T> {
-    let texts = table
-        .get(key)
-        .and_then(|value| document.strings(value, &format!("'{key}'")));
+    let texts = table.get(key).and_then(|value| document.strings(value, &format!("'{key}'")));
     let mut found = Vec::new();
     for text in texts.unwrap_or_default() {
         match read(text.text) {
@@ -325,10 +278,7 @@ fn list<'table, T: FromStr<Err: Display>>(
     } else {
         document.strings(value, &what).unwrap_or_default()
     };
-    texts
-        .into_iter()
-        .filter_map(|text| Some((text, one(document, &text)?)))
-        .collect()
+    texts.into_iter().filter_map(|text| Some((text, one(document, &text)?))).collect()
 }
 
 /// A table with a list for each subject.
@@ -353,9 +303,7 @@ fn by_subject<'table, T>(
             document.mistake(subject.span().start, message);
         }
         let value: &'table Value<'table> = value;
-        let texts = document
-            .strings(value, &format!("'{key}.{name}'"))
-            .unwrap_or_default();
+        let texts = document.strings(value, &format!("'{key}.{name}'")).unwrap_or_default();
         found.insert(name, texts.into_iter().filter_map(&read).collect());
     }
     found
@@ -368,18 +316,11 @@ fn check_lane(
     text: &Text<'_>,
     name: &str,
 ) -> Option<(ProcessId, LaneRole)> {
-    let place = text
-        .text
-        .split_whitespace()
-        .find(|word| *word == name)
-        .unwrap_or(text.text);
+    let place = text.text.split_whitespace().find(|word| *word == name).unwrap_or(text.text);
     let lanes = program.lanes();
     let Some(lane) = lanes.iter().find(|lane| lane.name == name) else {
         let hint = one_of(name, lanes.iter().map(|lane| lane.name.as_str()));
-        document.mistake(
-            text.place_of(place),
-            format!("unknown lane '{name}'; {hint}"),
-        );
+        document.mistake(text.place_of(place), format!("unknown lane '{name}'; {hint}"));
         return None;
     };
     if let LaneRole::Feeder(queue) = lane.role {
@@ -404,10 +345,7 @@ fn check_step(document: &Document<'_>, program: &Program, text: &Text<'_>, lane:
         LaneRole::Feeder(_) => FEEDER_STEPS,
     };
     if !known.contains(&step) {
-        let place = text
-            .text
-            .split_whitespace()
-            .find(|word| word.starts_with(step));
+        let place = text.text.split_whitespace().find(|word| word.starts_with(step));
         let hint = one_of(step, known.iter().copied());
         let message = format!("unknown step '{step}' of {lane}; {hint}");
         document.mistake(text.place_of(place.unwrap_or(text.text)), message);
@@ -428,16 +366,10 @@ fn check_goal(document: &Document<'_>, program: &Program, text: &Text<'_>, goal:
                 LaneRole::Program(index) => {
                     let lanes = &program.processes[usize::from(process.0)].lanes;
                     let instructions = &lanes[usize::from(index)].instructions;
-                    instructions
-                        .iter()
-                        .map(|instruction| instruction.operation)
-                        .collect()
+                    instructions.iter().map(|instruction| instruction.operation).collect()
                 }
             };
-            if !operations
-                .iter()
-                .any(|operation| can_end_with(program, operation, outcome))
-            {
+            if !operations.iter().any(|operation| can_end_with(program, operation, outcome)) {
                 let message = format!("no operation of {lane} can end with {outcome}");
                 document.mistake(text.place_of(text.text), message);
             }
@@ -450,10 +382,9 @@ fn can_end_with(program: &Program, operation: &Operation, outcome: &OutcomeName)
     match outcome {
         OutcomeName::AnyItem => matches!(operation, Operation::Get { .. }),
         OutcomeName::Item(name) => match *operation {
-            Operation::Get { queue, .. } => program
-                .items
-                .iter()
-                .any(|item| item.name == *name && item.queue == queue),
+            Operation::Get { queue, .. } => {
+                program.items.iter().any(|item| item.name == *name && item.queue == queue)
+            }
             _ => false,
         },
         OutcomeName::Other(outcome) => possible(operation, *outcome),

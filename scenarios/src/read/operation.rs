@@ -47,18 +47,13 @@ struct Words<'text> {
 
 impl<'text> Words<'text> {
     fn new(text: &'text str) -> Self {
-        Self {
-            text,
-            words: text.split_whitespace().peekable(),
-        }
+        Self { text, words: text.split_whitespace().peekable() }
     }
 
     /// The next word; without one, a mistake that says what should stand there.
     fn next(&mut self, wanted: &str) -> Result<&'text str, Wrong<'text>> {
         let end = &self.text[self.text.len()..];
-        self.words
-            .next()
-            .ok_or_else(|| (end, format!("{wanted} is missing at the end")))
+        self.words.next().ok_or_else(|| (end, format!("{wanted} is missing at the end")))
     }
 
     fn next_if(&mut self, word: &str) -> Option<&'text str> {
@@ -78,17 +73,10 @@ pub(crate) fn read<'text>(
         after = Some(names.process(words.next("a process")?)?);
         let died = words.next("'died'")?;
         if died != "died" {
-            return Err((
-                died,
-                format!("'{died}' should be 'died': after P1 died get"),
-            ));
+            return Err((died, format!("'{died}' should be 'died': after P1 died get")));
         }
     }
-    let repeat = if words.next_if("repeat").is_some() {
-        read_repeat(&mut words)?
-    } else {
-        1
-    };
+    let repeat = if words.next_if("repeat").is_some() { read_repeat(&mut words)? } else { 1 };
     let until = match words.next_if("until") {
         Some(_) => Some(words.next("an outcome")?),
         None => None,
@@ -98,15 +86,9 @@ pub(crate) fn read<'text>(
     let operation = Parsed::read(names, verb, &mut words)?;
     for number in 1..=repeat {
         let operation = operation.build(reader, text, number)?;
-        let until = until
-            .map(|word| read_until(reader, word, verb, &operation))
-            .transpose()?;
+        let until = until.map(|word| read_until(reader, word, verb, &operation)).transpose()?;
         let after = if number == 1 { after } else { None };
-        instructions.push(Instruction {
-            after,
-            until,
-            operation,
-        });
+        instructions.push(Instruction { after, until, operation });
     }
     Ok(instructions)
 }
@@ -115,10 +97,7 @@ fn read_repeat<'text>(words: &mut Words<'text>) -> Result<u32, Wrong<'text>> {
     let word = words.next("how often")?;
     match word.parse() {
         Ok(times @ 1..=REPEAT_MAX) => Ok(times),
-        _ => Err((
-            word,
-            format!("'{word}' must be how often, from 1 to {REPEAT_MAX}"),
-        )),
+        _ => Err((word, format!("'{word}' must be how often, from 1 to {REPEAT_MAX}"))),
     }
 }
 
@@ -140,34 +119,21 @@ fn read_until<'text>(
         let message = format!("'until' repeats get, qsize, empty or full, not {verb}");
         return Err((verb, message));
     }
-    let name: OutcomeName = word
-        .parse()
-        .map_err(|error: crate::NoOutcome| (word, error.to_string()))?;
+    let name: OutcomeName =
+        word.parse().map_err(|error: crate::NoOutcome| (word, error.to_string()))?;
     let outcome = match name {
         OutcomeName::Other(outcome) => outcome,
         OutcomeName::AnyItem => {
-            return Err((
-                word,
-                "'until' needs the name of one item, such as a".to_owned(),
-            ));
+            return Err((word, "'until' needs the name of one item, such as a".to_owned()));
         }
         OutcomeName::Item(name) => Outcome::Item(reader.item(&name).ok_or_else(|| {
-            (
-                word,
-                format!("no item '{name}' is put in this file above this line"),
-            )
+            (word, format!("no item '{name}' is put in this file above this line"))
         })?),
     };
     if possible(operation, outcome) {
         Ok(outcome)
     } else {
-        let waits = matches!(
-            operation,
-            Operation::Get {
-                timeout: Timeout::Never,
-                ..
-            }
-        );
+        let waits = matches!(operation, Operation::Get { timeout: Timeout::Never, .. });
         let hint = if waits && outcome == Outcome::Empty {
             "; give it a timeout, such as timeout=100ms"
         } else {
@@ -205,12 +171,7 @@ pub(crate) fn possible(operation: &Operation, outcome: Outcome) -> bool {
 
 /// An operation whose words have been read; each repetition of it builds one.
 enum Parsed<'text> {
-    Put {
-        name: &'text str,
-        bytes: u32,
-        timeout: Timeout,
-        queue: QueueId,
-    },
+    Put { name: &'text str, bytes: u32, timeout: Timeout, queue: QueueId },
     Plain(Operation),
 }
 
@@ -224,25 +185,15 @@ impl<'text> Parsed<'text> {
             "put" => return Self::put(names, verb, words),
             "get" => {
                 let end = End::read(names, verb, words, "from", true)?;
-                Operation::Get {
-                    queue: end.queue(names, verb)?,
-                    timeout: end.timeout,
-                }
+                Operation::Get { queue: end.queue(names, verb)?, timeout: end.timeout }
             }
             "start" => {
                 let process = process_at_end(names, verb, words)?;
                 Operation::Start { process }
             }
             "terminate" | "kill" => {
-                let signal = if verb == "kill" {
-                    Signal::Kill
-                } else {
-                    Signal::Terminate
-                };
-                Operation::Signal {
-                    process: process_at_end(names, verb, words)?,
-                    signal,
-                }
+                let signal = if verb == "kill" { Signal::Kill } else { Signal::Terminate };
+                Operation::Signal { process: process_at_end(names, verb, words)?, signal }
             }
             "join" => {
                 let word = words.next("a process")?;
@@ -254,10 +205,7 @@ impl<'text> Parsed<'text> {
                 if end.timeout == Timeout::NoWait {
                     return Err((verb, "join knows no 'nowait'; write timeout=0ms".to_owned()));
                 }
-                Operation::Join {
-                    process,
-                    timeout: end.timeout,
-                }
+                Operation::Join { process, timeout: end.timeout }
             }
             "thread" => {
                 let lane = names.thread(words.next("the name of a thread")?)?;
@@ -305,12 +253,7 @@ impl<'text> Parsed<'text> {
         let size = words.next("the item's size, such as 100B,")?;
         let bytes = parse_size(size).map_err(|message| (size, message))?;
         let end = End::read(names, verb, words, "to", true)?;
-        Ok(Self::Put {
-            name,
-            bytes,
-            timeout: end.timeout,
-            queue: end.queue(names, verb)?,
-        })
+        Ok(Self::Put { name, bytes, timeout: end.timeout, queue: end.queue(names, verb)? })
     }
 
     /// The operations that have a queue and nothing else.
@@ -345,31 +288,14 @@ impl<'text> Parsed<'text> {
     ) -> Result<Operation, Wrong<'text>> {
         match *self {
             Self::Plain(operation) => Ok(operation),
-            Self::Put {
-                name,
-                bytes,
-                timeout,
-                queue,
-            } => {
-                let item_name = if number == 1 {
-                    name.to_owned()
-                } else {
-                    format!("{name}#{number}")
-                };
+            Self::Put { name, bytes, timeout, queue } => {
+                let item_name =
+                    if number == 1 { name.to_owned() } else { format!("{name}#{number}") };
                 let place = text.place_of(name);
                 let item: ItemId = reader
-                    .put(Put {
-                        name: item_name,
-                        bytes,
-                        queue,
-                        place,
-                    })
+                    .put(Put { name: item_name, bytes, queue, place })
                     .map_err(|message| (name, message))?;
-                Ok(Operation::Put {
-                    queue,
-                    item,
-                    timeout,
-                })
+                Ok(Operation::Put { queue, item, timeout })
             }
         }
     }
@@ -410,10 +336,7 @@ impl End {
         preposition: &str,
         waits: bool,
     ) -> Result<Self, Wrong<'text>> {
-        let mut end = Self {
-            timeout: Timeout::Never,
-            queue: None,
-        };
+        let mut end = Self { timeout: Timeout::Never, queue: None };
         while let Some(word) = words.words.next() {
             if word == preposition && end.queue.is_none() {
                 end.queue = Some(names.queue(words.next("the name of a queue")?)?);
@@ -470,23 +393,13 @@ fn parse_size(text: &str) -> Result<u32, String> {
         "kB" => 1000,
         "KiB" => 1024,
         _ => {
-            return Err(format!(
-                "'{text}' is no size; write 100B, 16kB (of 1000 B) or 16KiB"
-            ));
+            return Err(format!("'{text}' is no size; write 100B, 16kB (of 1000 B) or 16KiB"));
         }
     };
-    let bytes = number
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit_bytes));
-    match bytes
-        .filter(|bytes| (1..=ITEM_MAX).contains(bytes))
-        .map(u32::try_from)
-    {
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_bytes));
+    match bytes.filter(|bytes| (1..=ITEM_MAX).contains(bytes)).map(u32::try_from) {
         Some(Ok(bytes)) => Ok(bytes),
-        _ => Err(format!(
-            "'{text}' must be from 1B (0B would carry no name) to 16384KiB"
-        )),
+        _ => Err(format!("'{text}' must be from 1B (0B would carry no name) to 16384KiB")),
     }
 }
 
@@ -497,22 +410,15 @@ fn parse_time(text: &str) -> Result<Timeout, String> {
         "s" => Some(1000),
         _ => None,
     };
-    let number = number
-        .parse::<i64>()
-        .ok()
-        .filter(|number| number.abs() <= 1_000_000);
+    let number = number.parse::<i64>().ok().filter(|number| number.abs() <= 1_000_000);
     match (number, factor) {
         (Some(number), Some(factor)) => Ok(Timeout::Milliseconds(number * factor)),
-        _ => Err(format!(
-            "'{text}' is no time; write 100ms or 1s, at most 1000000"
-        )),
+        _ => Err(format!("'{text}' is no time; write 100ms or 1s, at most 1000000")),
     }
 }
 
 fn split_unit(text: &str) -> (&str, &str) {
-    let digits = text
-        .find(|letter: char| letter.is_ascii_alphabetic())
-        .unwrap_or(text.len());
+    let digits = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
     text.split_at(digits)
 }
 
@@ -522,10 +428,7 @@ impl Names {
         let found = self.threads.iter().find(|(name, _)| name == word);
         found.map(|(_, lane)| *lane).ok_or_else(|| {
             let hint = one_of(word, self.threads.iter().map(|(name, _)| name.as_str()));
-            (
-                word,
-                format!("unknown thread '{word}' of this process; {hint}"),
-            )
+            (word, format!("unknown thread '{word}' of this process; {hint}"))
         })
     }
 }

@@ -87,18 +87,8 @@ impl Reader<'_> {
             return Err(format!("item '{}' is already put in line {line}", put.name));
         }
         let item = ItemId(u16::try_from(self.items.len()).map_err(|_| "too many items")?);
-        let Put {
-            name,
-            bytes,
-            queue,
-            place,
-        } = put;
-        self.items.push(Item {
-            name,
-            bytes,
-            producer: self.producer,
-            queue,
-        });
+        let Put { name, bytes, queue, place } = put;
+        self.items.push(Item { name, bytes, producer: self.producer, queue });
         self.item_places.push(place);
         Ok(item)
     }
@@ -126,10 +116,7 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
         |value| Some(queues(document, document.table(value, "'queue'")?)),
     )?;
     let processes = process_tables(document, root, queues.len())?;
-    let names: Vec<String> = processes
-        .iter()
-        .map(|(key, _)| key.get_ref().to_string())
-        .collect();
+    let names: Vec<String> = processes.iter().map(|(key, _)| key.get_ref().to_string()).collect();
     let mut names = Names {
         processes: names,
         queues: queues.iter().map(|queue| queue.name.clone()).collect(),
@@ -142,11 +129,8 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
         item_places: Vec::new(),
         operations: 0,
     };
-    let mut placed = Placed {
-        program: Program::default(),
-        places: Vec::new(),
-        process_places: Vec::new(),
-    };
+    let mut placed =
+        Placed { program: Program::default(), places: Vec::new(), process_places: Vec::new() };
     let mut lane_count = 0;
     for (number, (key, value)) in (0u8..).zip(&processes) {
         reader.producer = ProcessId(number);
@@ -159,10 +143,7 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
         placed.process_places.push(key.span().start);
         placed.places.push(places);
         let name = names.processes[usize::from(number)].clone();
-        placed
-            .program
-            .processes
-            .push(ProcessProgram { name, lanes });
+        placed.program.processes.push(ProcessProgram { name, lanes });
     }
     placed.program.items = reader.items;
     placed.program.queues = queues;
@@ -200,10 +181,7 @@ fn process_tables<'table, 'text>(
     }
     // A table without any key counts too, so that processes are numbered within a byte.
     let lanes_of = |value: &Value<'_>| value.get_ref().as_table().map_or(1, |table| table.len());
-    let lanes: usize = processes
-        .iter()
-        .map(|(_, value)| lanes_of(value).max(1) + queues)
-        .sum();
+    let lanes: usize = processes.iter().map(|(_, value)| lanes_of(value).max(1) + queues).sum();
     if lanes > LANES_MAX {
         let place = processes.last().map_or(0, |(key, _)| key.span().start);
         let message = format!(
@@ -229,9 +207,7 @@ fn queues<'text>(document: &Document<'text>, table: &DeTable<'text>) -> Vec<Queu
         };
         document.only(table, "key of a queue", &["maxsize", "pipe_slots"]);
         let number = |key: &str, default, least, most| {
-            table.get(key).map_or(Some(default), |value| {
-                document.number(value, key, least, most)
-            })
+            table.get(key).map_or(Some(default), |value| document.number(value, key, least, most))
         };
         let most = i32::MAX.unsigned_abs();
         let maxsize = number("maxsize", 0, 0, most).unwrap_or(0);
@@ -241,11 +217,7 @@ fn queues<'text>(document: &Document<'text>, table: &DeTable<'text>) -> Vec<Queu
             document.mistake(value.span().start, message);
         }
         let pipe_slots = u16::try_from(slots).unwrap_or(16);
-        queues.push(QueueParameters {
-            name,
-            maxsize,
-            pipe_slots,
-        });
+        queues.push(QueueParameters { name, maxsize, pipe_slots });
     }
     queues
 }
@@ -262,10 +234,7 @@ fn read_process(
     let document = reader.document;
     let mut entries = in_file_order(table);
     entries.sort_by_key(|(key, _)| key.get_ref() != "main");
-    if entries
-        .first()
-        .is_none_or(|(key, _)| key.get_ref() != "main")
-    {
+    if entries.first().is_none_or(|(key, _)| key.get_ref() != "main") {
         document.mistake(place, "this process has no main = [\"…\"]");
         return Vec::new();
     }

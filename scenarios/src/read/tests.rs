@@ -36,12 +36,7 @@ fn changed(from: &str, to: &str) -> String {
 fn the_good_text_is_good() {
     assert_eq!(answer(GOOD), "");
     let scenario = crate::parse("x", GOOD).unwrap();
-    let items: Vec<_> = scenario
-        .program
-        .items
-        .iter()
-        .map(|item| item.name.as_str())
-        .collect();
+    let items: Vec<_> = scenario.program.items.iter().map(|item| item.name.as_str()).collect();
     assert_eq!(items, ["a", "a#2"]);
     assert_eq!(scenario.program.items[0].bytes, 16_000);
     assert_eq!(scenario.program.processes[0].lanes[1].name, "watcher");
@@ -54,11 +49,8 @@ fn the_good_text_is_good() {
 fn after_counts_for_the_first_repetition_alone() {
     let text = GOOD.replace("after P1 died qsize", "after P1 died repeat 2 qsize");
     let program = crate::parse("x", &text).unwrap().program;
-    let after: Vec<_> = program.processes[0].lanes[1]
-        .instructions
-        .iter()
-        .map(|one| one.after)
-        .collect();
+    let after: Vec<_> =
+        program.processes[0].lanes[1].instructions.iter().map(|one| one.after).collect();
     assert_eq!(after, [None, Some(ProcessId(1)), None]);
 }
 
@@ -69,23 +61,14 @@ fn cpython_is_as_classic_where_nothing_else_is_said() {
     assert_eq!(scenario.goals("cpython").len(), 3);
     assert!(scenario.allowed("robust").is_empty());
     let text = GOOD.replace("classic = [\"H1\"]", "classic = [\"H1\"]\ncpython = []");
-    assert!(
-        crate::parse("x", &text)
-            .unwrap()
-            .allowed("cpython")
-            .is_empty()
-    );
+    assert!(crate::parse("x", &text).unwrap().allowed("cpython").is_empty());
 }
 
 #[test]
 fn an_outcome_name_matches_its_item_alone() {
     let program = crate::parse("x", GOOD).unwrap().program;
     let first = Outcome::Item(ItemId(0));
-    let matches = |name: &str| {
-        name.parse::<crate::OutcomeName>()
-            .unwrap()
-            .matches(first, &program)
-    };
+    let matches = |name: &str| name.parse::<crate::OutcomeName>().unwrap().matches(first, &program);
     assert!(matches("a") && matches("Item"));
     assert!(!matches("a#2") && !matches("Empty"));
 }
@@ -112,42 +95,18 @@ type Change = (&'static str, &'static str, &'static str);
 
 const WHOLE_PROGRAM: &[Change] = &[
     ("\"start P1\", ", "", "P1 is never started"),
-    (
-        "\"start P1\"",
-        "\"start P1\", \"start P1\"",
-        "already started in line 5",
-    ),
+    ("\"start P1\"", "\"start P1\", \"start P1\"", "already started in line 5"),
     ("\"start P1\"", "\"start P0\"", "P0 runs from the beginning"),
     ("\"close\"", "\"start P1\"", "cannot start itself"),
     ("\"close\"", "\"kill P0\"", "nobody may kill P0"),
     ("\"close\"", "\"join P1\"", "only P0 may join P1"),
-    (
-        "\"start P1\"",
-        "\"join P1\", \"start P1\"",
-        "stands before 'start P1'",
-    ),
-    (
-        "\"thread watcher\", ",
-        "",
-        "'watcher' of P0 is never started",
-    ),
-    (
-        "\"thread watcher\"",
-        "\"thread watcher\", \"thread watcher\"",
-        "already started",
-    ),
-    (
-        "\"thread watcher\"",
-        "\"thread wacher\"",
-        "did you mean 'watcher'?",
-    ),
+    ("\"start P1\"", "\"join P1\", \"start P1\"", "stands before 'start P1'"),
+    ("\"thread watcher\", ", "", "'watcher' of P0 is never started"),
+    ("\"thread watcher\"", "\"thread watcher\", \"thread watcher\"", "already started"),
+    ("\"thread watcher\"", "\"thread wacher\"", "did you mean 'watcher'?"),
     ("qsize\"", "exit\"", "only main may leave"),
     ("after P1 died", "after P0 died", "its own death"),
-    (
-        "\"close\"",
-        "\"put a 1B\"",
-        "item 'a' is already put in line 8",
-    ),
+    ("\"close\"", "\"put a 1B\"", "item 'a' is already put in line 8"),
     ("process.P1", "process.P2", "should be 'P1'"),
     ("watcher =", "feed =", "is no thread name"),
     ("main = [\"repeat", "other = [\"repeat", "no main"),
@@ -155,36 +114,16 @@ const WHOLE_PROGRAM: &[Change] = &[
 
 const FAULTS_AND_GOALS: &[Change] = &[
     ("\"H1\"", "\"H16\"", "the ids are H1 to H15"),
-    (
-        "classic = [\"H1\"]",
-        "clasic = [\"H1\"]",
-        "did you mean 'classic'?",
-    ),
-    (
-        "victims = [\"P1\"]",
-        "victims = [\"P7\"]",
-        "unknown process 'P7'",
-    ),
+    ("classic = [\"H1\"]", "clasic = [\"H1\"]", "did you mean 'classic'?"),
+    ("victims = [\"P1\"]", "victims = [\"P7\"]", "unknown process 'P7'"),
     ("kills = 1", "kills = 0", "without kills = 1"),
     ("kills = 1", "kills = 9", "from 0 to 8"),
-    (
-        "kills = 1",
-        "kill = \"P1 SIGKILL before P1.feed encode[1]\"",
-        "leave it out",
-    ),
+    ("kills = 1", "kill = \"P1 SIGKILL before P1.feed encode[1]\"", "leave it out"),
     ("kills = 1", "short_transfers = 1", "true or false"),
     ("P0.watcher Empty", "P0.watcher Full", "can end with Full"),
     ("kill P1.feed encode", "kill P0.feed encode", "puts nothing"),
-    (
-        "kill P1.feed encode",
-        "kill P1.food encode",
-        "did you mean 'P1.feed'?",
-    ),
-    (
-        "kill P1.feed encode",
-        "kill P1.feed decode",
-        "unknown step 'decode'",
-    ),
+    ("kill P1.feed encode", "kill P1.food encode", "did you mean 'P1.feed'?"),
+    ("kill P1.feed encode", "kill P1.feed decode", "unknown step 'decode'"),
     ("a 16kB\"", "a 16kB to job\"", "did you mean 'jobs'?"),
     ("a 16kB\"", "a 16385KiB\"", "to 16384KiB"),
     ("a 16kB\"", "A 16kB\"", "lower-case letter"),
@@ -194,16 +133,8 @@ const FAULTS_AND_GOALS: &[Change] = &[
     ("maxsize = 4", "pipe_slots = 3", "power of two"),
     ("why = \"A test.\"", "", "'why' is missing"),
     ("why = \"A test.\"", "why = \"\"", "must say something"),
-    (
-        "[queue.jobs]",
-        "worlds = [\"sim\"]\n[queue.jobs]",
-        "'worlds_why' is missing",
-    ),
-    (
-        "[queue.jobs]",
-        "expect = \"fail\"\n[queue.jobs]",
-        "'expect_why' is missing",
-    ),
+    ("[queue.jobs]", "worlds = [\"sim\"]\n[queue.jobs]", "'worlds_why' is missing"),
+    ("[queue.jobs]", "expect = \"fail\"\n[queue.jobs]", "'expect_why' is missing"),
     ("[queue.jobs]", "[queue.more]\n[queue.jobs]", "'from more'"),
     (
         "[allow]",
@@ -223,10 +154,8 @@ fn each_static_check_finds_its_mistake() {
 
 #[test]
 fn many_lanes_and_many_operations_are_refused() {
-    let threads: String = (0..64)
-        .map(|thread| format!("thread{thread} = []\n"))
-        .collect::<Vec<_>>()
-        .concat();
+    let threads: String =
+        (0..64).map(|thread| format!("thread{thread} = []\n")).collect::<Vec<_>>().concat();
     let lanes = changed("watcher = [", &format!("{threads}watcher = ["));
     assert!(lanes.contains("at most 64"), "{lanes}");
     let gets = ["\"repeat 1000 qsize\""; 12].join(", ");
@@ -237,28 +166,18 @@ fn many_lanes_and_many_operations_are_refused() {
 #[test]
 fn empty_tables_are_refused() {
     assert!(answer("why = \"x\"\n[process]\n").contains("there is no process"));
-    let empty: String = (0..256)
-        .map(|process| format!("[process.P{process}]\n"))
-        .collect::<Vec<_>>()
-        .concat();
+    let empty: String =
+        (0..256).map(|process| format!("[process.P{process}]\n")).collect::<Vec<_>>().concat();
     assert!(answer(&format!("why = \"x\"\n{empty}")).contains("at most 64"));
 }
 
 #[test]
 fn every_mistake_of_a_file_is_reported_in_order() {
-    let text = GOOD
-        .replace("get timeout", "gett timeout")
-        .replace("exit 3", "exit 300");
+    let text = GOOD.replace("get timeout", "gett timeout").replace("exit 3", "exit 300");
     let answer = answer(&text);
-    let places: Vec<_> = answer
-        .lines()
-        .map(|line| line.splitn(4, ':').take(3).collect::<Vec<_>>())
-        .collect();
-    assert_eq!(
-        places,
-        [["x.toml", "5", "49"], ["x.toml", "8", "47"]],
-        "{answer}"
-    );
+    let places: Vec<_> =
+        answer.lines().map(|line| line.splitn(4, ':').take(3).collect::<Vec<_>>()).collect();
+    assert_eq!(places, [["x.toml", "5", "49"], ["x.toml", "8", "47"]], "{answer}");
 }
 
 #[test]
@@ -274,22 +193,12 @@ fn columns_count_characters_and_escapes_point_at_the_string() {
 #[test]
 fn the_manual_is_right() {
     let manual = include_str!("../../README.md");
-    let example = manual
-        .split("```")
-        .nth(1)
-        .and_then(|text| text.strip_prefix("toml\n"))
-        .unwrap();
+    let example = manual.split("```").nth(1).and_then(|text| text.strip_prefix("toml\n")).unwrap();
     let name = "scenarios/kill-mid-put/x";
     crate::parse(name, example).unwrap_or_else(|error| panic!("{error}"));
     let error = crate::parse(name, &example.replace("timeout", "timout")).unwrap_err();
-    assert!(
-        manual.contains(&error.to_string()),
-        "the manual lacks: {error}"
-    );
-    for step in crate::read::faults::KEYS
-        .iter()
-        .chain(crate::read::faults::FAULT_KEYS)
-    {
+    assert!(manual.contains(&error.to_string()), "the manual lacks: {error}");
+    for step in crate::read::faults::KEYS.iter().chain(crate::read::faults::FAULT_KEYS) {
         assert!(manual.contains(step), "the manual lacks {step}");
     }
 }

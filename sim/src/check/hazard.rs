@@ -32,8 +32,8 @@ impl HazardWatch {
 
     /// One action of the model and the state after it.
     pub fn observe(&mut self, machine: &Classic, state: &State, observation: &Observation) {
-        let gave_up = observation.result == StepResult::Unavailable
-            && observation.step == "rlock.acquire";
+        let gave_up =
+            observation.result == StepResult::Unavailable && observation.step == "rlock.acquire";
         if gave_up {
             self.empty_though_not |=
                 state.queues.iter().any(|queue| has_whole_frame(machine, queue));
@@ -174,9 +174,8 @@ impl View<'_> {
 
     /// H4 and H5: a lock whose holder is dead (`X2`, `X5`).
     fn locks(&self, found: &mut BTreeSet<Hazard>) {
-        let orphaned = |lock: &Lock| {
-            lock.holder.is_some_and(|holder| self.is_dead(self.process_of(holder)))
-        };
+        let orphaned =
+            |lock: &Lock| lock.holder.is_some_and(|holder| self.is_dead(self.process_of(holder)));
         for queue in &self.state.queues {
             if orphaned(&queue.read_lock) {
                 found.insert(Hazard::H4);
@@ -194,12 +193,14 @@ impl View<'_> {
                 && !self.is_being_written(item)
                 && self.is_dead(self.producer(item))
         };
-        let in_pipe = self.state.queues.iter().any(|queue| {
-            queue.content.back().is_some_and(|run| torn(run.item, run.to))
-        });
+        let in_pipe = self
+            .state
+            .queues
+            .iter()
+            .any(|queue| queue.content.back().is_some_and(|run| torn(run.item, run.to)));
         let in_hand = self.state.lanes.iter().any(|lane| {
-            let begun = lane.point == Point::GetBody
-                || (lane.point == Point::GetHeader && lane.moved > 0);
+            let begun =
+                lane.point == Point::GetBody || (lane.point == Point::GetHeader && lane.moved > 0);
             let nothing_left = self.state.queues.iter().all(|queue| queue.content.is_empty());
             begun && nothing_left && lane.item.is_some_and(|item| torn(item, 0))
         });
@@ -217,9 +218,12 @@ impl View<'_> {
             }
             if blocked.leaving && lane.point == Point::FeederJoin {
                 let process = self.process_of(blocked.lane);
-                let full = self.machine.lanes().iter().zip(&self.state.lanes).any(|(other, at)| {
-                    other.process == process && at.point.writes()
-                });
+                let full = self
+                    .machine
+                    .lanes()
+                    .iter()
+                    .zip(&self.state.lanes)
+                    .any(|(other, at)| other.process == process && at.point.writes());
                 let joined = full && self.is_joined(process);
                 found.insert(if joined { Hazard::H7 } else { Hazard::H8 });
             }
@@ -233,10 +237,7 @@ impl View<'_> {
         let lanes = (0u8..).take(self.state.lanes.len()).map(LaneId);
         lanes
             .filter(|&lane| {
-                matches!(
-                    self.state.lane(lane).point,
-                    Point::ProcessJoin | Point::LeaveChildJoin
-                )
+                matches!(self.state.lane(lane).point, Point::ProcessJoin | Point::LeaveChildJoin)
             })
             .any(|lane| {
                 let main = self.machine.program().lane_of(process, 0);
@@ -245,9 +246,7 @@ impl View<'_> {
     }
 
     fn has_timeout(&self, lane: LaneId) -> bool {
-        let LaneRole::Program(index) =
-            self.machine.lanes()[usize::from(lane.0)].role
-        else {
+        let LaneRole::Program(index) = self.machine.lanes()[usize::from(lane.0)].role else {
             return false;
         };
         let process = &self.machine.program().processes[usize::from(self.process_of(lane).0)];

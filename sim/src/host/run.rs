@@ -47,9 +47,8 @@ pub struct Choice {
 impl Choice {
     /// What was chosen, in words.
     pub(crate) fn text(&self, kernel: &Kernel) -> String {
-        let at = |lane: LaneId| {
-            format!("{} {}[{}]", kernel.lane_name(lane), self.step, self.occurrence)
-        };
+        let at =
+            |lane: LaneId| format!("{} {}[{}]", kernel.lane_name(lane), self.step, self.occurrence);
         match self.alternative {
             Alternative::Lane(lane) => at(lane),
             Alternative::Expire(lane) => format!("{} expires", at(lane)),
@@ -244,11 +243,7 @@ impl Host {
         self.carry_out(alternative, run).map_err(Ending::Diverged)
     }
 
-    fn carry_out(
-        &mut self,
-        alternative: Alternative,
-        run: &mut Run<'_>,
-    ) -> Result<(), Divergence> {
+    fn carry_out(&mut self, alternative: Alternative, run: &mut Run<'_>) -> Result<(), Divergence> {
         match alternative {
             Alternative::Lane(lane) => {
                 let grant = with_kernel(|kernel| {
@@ -378,8 +373,8 @@ fn list(
         .extend(lanes.clone().filter(|lane| can & (1 << lane.0) != 0).map(Alternative::Lane));
     if run.settings.time_any {
         let blocked = !enabled & !kept;
-        let waiting = lanes
-            .filter(|&lane| blocked & (1 << lane.0) != 0 && kernel.waits_for_deadline(lane));
+        let waiting =
+            lanes.filter(|&lane| blocked & (1 << lane.0) != 0 && kernel.waits_for_deadline(lane));
         alternatives.extend(waiting.map(Alternative::Expire));
     }
     let processes = (0u8..).take(kernel.process_count()).map(ProcessId);
@@ -394,9 +389,9 @@ pub(crate) fn describe(
     alternative: Alternative,
 ) -> Choice {
     let (step, occurrence) = match alternative {
-        Alternative::Lane(lane) | Alternative::Expire(lane) => kernel
-            .parked(lane)
-            .map_or(("ended", 0), |parked| (parked.site.name, parked.occurrence)),
+        Alternative::Lane(lane) | Alternative::Expire(lane) => {
+            kernel.parked(lane).map_or(("ended", 0), |parked| (parked.site.name, parked.occurrence))
+        }
         Alternative::Die(_) => ("die", 0),
         Alternative::Kill(_) => ("kill", 0),
     };

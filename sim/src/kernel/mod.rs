@@ -32,15 +32,38 @@ pub type LaneFuture = Pin<Box<dyn Future<Output = ()>>>;
 pub(crate) enum Request {
     /// A step that never waits: a point, a release, a start, a look.
     Immediate,
-    SemaphoreWait { semaphore: usize, wait: Wait },
-    Read { descriptor: usize },
-    Write { descriptor: usize, bytes: u32, in_call: bool },
-    Poll { descriptor: usize, wait: Wait },
-    MonitorLock { monitor: usize },
-    MonitorWake { monitor: usize },
-    ThreadJoin { lane: LaneId },
-    ProcessWait { process: ProcessId, wait: Wait },
-    AwaitDeath { process: ProcessId },
+    SemaphoreWait {
+        semaphore: usize,
+        wait: Wait,
+    },
+    Read {
+        descriptor: usize,
+    },
+    Write {
+        descriptor: usize,
+        bytes: u32,
+        in_call: bool,
+    },
+    Poll {
+        descriptor: usize,
+        wait: Wait,
+    },
+    MonitorLock {
+        monitor: usize,
+    },
+    MonitorWake {
+        monitor: usize,
+    },
+    ThreadJoin {
+        lane: LaneId,
+    },
+    ProcessWait {
+        process: ProcessId,
+        wait: Wait,
+    },
+    AwaitDeath {
+        process: ProcessId,
+    },
 }
 
 /// A step that a lane stands at.

@@ -187,7 +187,6 @@ impl Kernel {
 
     /// Whether the lane that stands at `parked` was let with a try that finds nothing.
     pub(crate) fn finds_nothing(&self, parked: &Parked, grant: Grant) -> bool {
-        grant == Grant::Expired
-            || !self.is_available(usize::from(self.current.0), &parked.request)
+        grant == Grant::Expired || !self.is_available(usize::from(self.current.0), &parked.request)
     }
 }

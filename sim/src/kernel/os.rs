@@ -106,8 +106,7 @@ async fn immediate<R>(site: Site, body: impl FnOnce(&mut Kernel) -> R) -> R {
 impl SimulatedOs {
     /// Waits until a process of the scenario is dead, whoever started it.
     pub(crate) async fn await_death(self, process: ProcessId) {
-        let (parked, _) =
-            park(Request::AwaitDeath { process }, Site::new("await-death")).await;
+        let (parked, _) = park(Request::AwaitDeath { process }, Site::new("await-death")).await;
         with_kernel(|kernel| kernel.note(&parked, StepResult::Done, 0));
     }
 }

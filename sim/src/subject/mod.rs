@@ -53,11 +53,7 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
     ) -> io::Result<Self>;
 
     /// Puts an item.
-    fn put(
-        &self,
-        payload: Vec<u8>,
-        timeout: Timeout,
-    ) -> impl Future<Output = Result<(), Outcome>>;
+    fn put(&self, payload: Vec<u8>, timeout: Timeout) -> impl Future<Output = Result<(), Outcome>>;
 
     /// Gets an item.
     fn get(&self, timeout: Timeout) -> impl Future<Output = Result<Vec<u8>, Outcome>>;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use midput_model::contract::{Guarantee, Violation};
+use midput_model::contract::Violation;
 use midput_scenarios::{Hazard, Scenario};
 
 use crate::check::Divergence;
@@ -73,20 +73,12 @@ pub fn judge(
     let allowed = scenario.allowed(subject);
     let mut failures: Vec<Failure> =
         hazards.difference(&allowed).copied().map(Failure::Hazard).collect();
-    for violation in &violations {
-        let explained = hazards
-            .iter()
-            .any(|hazard| allowed.contains(hazard) && breaks(*hazard, violation.guarantee));
-        // A hazard that is not allowed is a failure already; its guarantees add nothing to it.
-        let told = hazards.iter().any(|hazard| breaks(*hazard, violation.guarantee));
-        if !explained && !(told && !failures.is_empty()) {
-            failures.push(Failure::Guarantee(violation.clone()));
+    for &violation in &violations {
+        // A hazard accounts for what it breaks: allowed it is no failure, else it is one already.
+        if !hazards.iter().any(|hazard| hazard.guarantees().contains(&violation.guarantee)) {
+            failures.push(Failure::Guarantee(violation));
         }
     }
     let verdict = if failures.is_empty() { Verdict::Pass } else { Verdict::Fail(failures) };
     Judged { verdict, hazards, violations }
-}
-
-fn breaks(hazard: Hazard, guarantee: Guarantee) -> bool {
-    hazard.guarantees().iter().any(|broken| format!("G{}", broken.0) == guarantee.id())
 }

@@ -29,12 +29,15 @@ pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> 
     let run = native::run(&scenario.program, "classic", &case.kills, &case.holds, options);
     match run {
         Ok(run) => conclude(scenario, case, &machine, &run),
-        Err(error) => not_judged(case, match error {
-            NativeError::Undecided { .. } | NativeError::Io(_) => {
-                Verdict::Inconclusive(error.to_string())
-            }
-            _ => Verdict::Fail(vec![Failure::Inconsistent(error.to_string())]),
-        }),
+        Err(error) => not_judged(
+            case,
+            match error {
+                NativeError::Undecided { .. } | NativeError::Io(_) => {
+                    Verdict::Inconclusive(error.to_string())
+                }
+                _ => Verdict::Fail(vec![Failure::Inconsistent(error.to_string())]),
+            },
+        ),
     }
 }
 
@@ -43,11 +46,14 @@ fn conclude(scenario: &Scenario, case: &Case, machine: &Classic, run: &NativeRun
         Ok(consistent) => consistent,
         Err(inconsistent) => {
             let text = inconsistent.to_string();
-            return not_judged(case, if inconsistent.exhausted {
-                Verdict::Inconclusive(text)
-            } else {
-                Verdict::Fail(vec![Failure::Inconsistent(text)])
-            });
+            return not_judged(
+                case,
+                if inconsistent.exhausted {
+                    Verdict::Inconclusive(text)
+                } else {
+                    Verdict::Fail(vec![Failure::Inconsistent(text)])
+                },
+            );
         }
     };
     let end = machine.end(&consistent.state);
@@ -127,27 +133,31 @@ pub fn sweep_native(
     done: &(dyn Fn(&CaseOutcome) + Sync),
 ) -> Vec<CaseOutcome> {
     let failures = AtomicU64::new(0);
-    in_jobs(options, || (), |(), number| {
-        let over = options.failures_max > 0
-            && failures.load(Ordering::Relaxed) >= options.failures_max;
-        if over || stop() {
-            return None;
-        }
-        let case = draw(scenario, "classic", census, options.seed, number, false);
-        let case = Case { faults: Vec::new(), ..case };
-        let mut outcome = run_native(scenario, &case, native);
-        // Free-running processes may pass by a site that another schedule would bring them to.
-        for _ in 0..RETRIES {
-            let missed = !case.kills.is_empty() && outcome.landed.is_empty();
-            if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
-                break;
+    in_jobs(
+        options,
+        || (),
+        |(), number| {
+            let over = options.failures_max > 0
+                && failures.load(Ordering::Relaxed) >= options.failures_max;
+            if over || stop() {
+                return None;
             }
-            outcome = run_native(scenario, &case, native);
-        }
-        if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
-            failures.fetch_add(1, Ordering::Relaxed);
-        }
-        done(&outcome);
-        Some(outcome)
-    })
+            let case = draw(scenario, "classic", census, options.seed, number, false);
+            let case = Case { faults: Vec::new(), ..case };
+            let mut outcome = run_native(scenario, &case, native);
+            // Free-running processes may pass by a site that another schedule would bring them to.
+            for _ in 0..RETRIES {
+                let missed = !case.kills.is_empty() && outcome.landed.is_empty();
+                if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
+                    break;
+                }
+                outcome = run_native(scenario, &case, native);
+            }
+            if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
+                failures.fetch_add(1, Ordering::Relaxed);
+            }
+            done(&outcome);
+            Some(outcome)
+        },
+    )
 }

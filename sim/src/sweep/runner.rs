@@ -107,8 +107,7 @@ impl<'a> Runner<'a> {
         self.set_time(case.time_any);
         self.observers.reset(&self.program);
         self.observers.trace = wants_trace.then(TraceLog::default);
-        let directives =
-            Directives::new(&self.program, &case.kills, &case.holds, &case.faults);
+        let directives = Directives::new(&self.program, &case.kills, &case.holds, &case.faults);
         let mut directives = match directives {
             Ok(directives) => directives,
             Err(error) => return self.not_run(case, Failure::Replay(error.to_string())),
@@ -182,9 +181,11 @@ impl<'a> Runner<'a> {
         let landed = directives.landed();
         let landed = landed.iter().map(|it| (case.kills[it.index].clone(), it.injected));
         let held = self.observers.kills.iter().flat_map(|kill| &kill.held);
-        let chains = self.observers.lockstep.as_ref().map(|lockstep| {
-            classic::why_stuck(lockstep.machine(), lockstep.state())
-        });
+        let chains = self
+            .observers
+            .lockstep
+            .as_ref()
+            .map(|lockstep| classic::why_stuck(lockstep.machine(), lockstep.state()));
         CaseOutcome {
             case: case.clone(),
             judged,
@@ -265,20 +266,24 @@ pub fn sweep<Q: Subject<SimulatedOs>>(
 ) -> Vec<CaseOutcome> {
     let failures = AtomicU64::new(0);
     let subject = if lockstep { "classic" } else { "user" };
-    in_jobs(options, || Runner::new(scenario, lockstep), |runner, number| {
-        let over = options.failures_max > 0
-            && failures.load(Ordering::Relaxed) >= options.failures_max;
-        if over || stop() {
-            return None;
-        }
-        let case = draw(scenario, subject, census, options.seed, number, options.time_any);
-        let outcome = run_checked::<Q>(runner, &case, options.twice);
-        if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
-            failures.fetch_add(1, Ordering::Relaxed);
-        }
-        done(&outcome);
-        Some(outcome)
-    })
+    in_jobs(
+        options,
+        || Runner::new(scenario, lockstep),
+        |runner, number| {
+            let over = options.failures_max > 0
+                && failures.load(Ordering::Relaxed) >= options.failures_max;
+            if over || stop() {
+                return None;
+            }
+            let case = draw(scenario, subject, census, options.seed, number, options.time_any);
+            let outcome = run_checked::<Q>(runner, &case, options.twice);
+            if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
+                failures.fetch_add(1, Ordering::Relaxed);
+            }
+            done(&outcome);
+            Some(outcome)
+        },
+    )
 }
 
 /// Shares the cases of a sweep's shard out to threads: `case` runs one, or says `None` to stop.

@@ -3,9 +3,7 @@
 use std::fmt::Write as _;
 
 use midput_model::event::Event;
-use midput_model::program::{
-    Exit, LaneId, Operation, Outcome, ProcessId, Program, Timeout,
-};
+use midput_model::program::{Exit, LaneId, Operation, Outcome, ProcessId, Program, Timeout};
 use midput_model::step::StepResult;
 
 use midput_scenarios::Scenario;
@@ -34,7 +32,9 @@ impl Story {
         let mut head: Vec<String> = case.kills.iter().map(|kill| format!("kill {kill}")).collect();
         head.extend(case.holds.iter().map(|hold| format!("hold {hold}")));
         if outcome.landed.iter().any(|(_, injected)| *injected) {
-            head.push("injected: the kernel itself never leaves a transfer at this byte".to_owned());
+            head.push(
+                "injected: the kernel itself never leaves a transfer at this byte".to_owned(),
+            );
         }
         let mut verdict = vec![("outcome".to_owned(), ending(scenario, outcome))];
         let mut add = |key: &str, text: String| {
@@ -107,9 +107,20 @@ fn is_local(step: &str) -> bool {
         || step.starts_with("process.")
         || matches!(
             step,
-            "put" | "get" | "buffer.append" | "buffer.popleft" | "encode" | "decode" | "close"
-                | "join_thread" | "cancel_join_thread" | "sentinel.append" | "feeder.start"
-                | "leave" | "exit" | "thread.start"
+            "put"
+                | "get"
+                | "buffer.append"
+                | "buffer.popleft"
+                | "encode"
+                | "decode"
+                | "close"
+                | "join_thread"
+                | "cancel_join_thread"
+                | "sentinel.append"
+                | "feeder.start"
+                | "leave"
+                | "exit"
+                | "thread.start"
         )
 }
 

@@ -22,15 +22,9 @@ const ITEMS: [(&str, u8); 12] = [
 
 /// P0, P1 and P2, each with a main lane (`P1`) and a thread (`P1T`).
 pub(super) fn program(maxsize: u32) -> Program {
-    let lane = |name: &str| LaneProgram {
-        name: name.to_owned(),
-        instructions: vec![],
-    };
-    let queue = |name: &str, maxsize| QueueParameters {
-        name: name.to_owned(),
-        maxsize,
-        pipe_slots: 16,
-    };
+    let lane = |name: &str| LaneProgram { name: name.to_owned(), instructions: vec![] };
+    let queue =
+        |name: &str, maxsize| QueueParameters { name: name.to_owned(), maxsize, pipe_slots: 16 };
     Program {
         queues: vec![queue("q", maxsize), queue("r", 0)],
         items: ITEMS
@@ -75,20 +69,10 @@ fn operation(words: &[&str]) -> Option<Operation> {
         "put" => {
             let name = words[1];
             let item = item(name).expect("an item");
-            Operation::Put {
-                queue: QueueId(u8::from(name == "w")),
-                item,
-                timeout,
-            }
+            Operation::Put { queue: QueueId(u8::from(name == "w")), item, timeout }
         }
-        "get" => Operation::Get {
-            queue: QueueId(u8::from(words.get(1) == Some(&"r"))),
-            timeout,
-        },
-        "join" => Operation::Join {
-            process: process(words[1]),
-            timeout,
-        },
+        "get" => Operation::Get { queue: QueueId(u8::from(words.get(1) == Some(&"r"))), timeout },
+        "join" => Operation::Join { process: process(words[1]), timeout },
         "close" => Operation::Close { queue },
         "join_thread" => Operation::JoinThread { queue },
         _ => return None,
@@ -113,25 +97,14 @@ pub(super) fn parse(program: &Program, text: &str) -> (Vec<Event>, End) {
         let words: Vec<&str> = phrase.split_whitespace().collect();
         let process = process(words[0]);
         let lane = program.lane_of(process, u8::from(words[0].ends_with('T')));
-        let blocked = |leaving| Blocked {
-            lane,
-            step: words[2].to_owned(),
-            offset: 0,
-            leaving,
-        };
+        let blocked = |leaving| Blocked { lane, step: words[2].to_owned(), offset: 0, leaving };
         match words[1] {
             "killed" => {
-                events.push(Event::Death {
-                    process,
-                    exit: Exit::Signal(Signal::Kill),
-                });
+                events.push(Event::Death { process, exit: Exit::Signal(Signal::Kill) });
             }
             "exits" => {
                 events.push(Event::Leave { process });
-                events.push(Event::Death {
-                    process,
-                    exit: Exit::Code(0),
-                });
+                events.push(Event::Death { process, exit: Exit::Code(0) });
             }
             "overdue" => events.push(Event::Overdue { lane }),
             "blocked" => end.blocked.push(blocked(false)),
@@ -141,10 +114,7 @@ pub(super) fn parse(program: &Program, text: &str) -> (Vec<Event>, End) {
             }
             word => events.push(match operation(&words[1..]) {
                 Some(operation) => Event::Call { lane, operation },
-                None => Event::Return {
-                    lane,
-                    outcome: outcome(word),
-                },
+                None => Event::Return { lane, outcome: outcome(word) },
             }),
         }
     }
@@ -160,9 +130,6 @@ pub(super) fn violations(maxsize: u32, history: &str) -> Vec<Violation> {
 
 /// The guarantees of some violations, as text.
 pub(super) fn ids(violations: &[Violation]) -> String {
-    let ids: Vec<_> = violations
-        .iter()
-        .map(|violation| violation.guarantee.id())
-        .collect();
+    let ids: Vec<_> = violations.iter().map(|violation| violation.guarantee.id()).collect();
     ids.join(" ")
 }

@@ -6,9 +6,7 @@ use crate::contract::{Guarantee, Verdict, judge, prove, prove_these};
 use crate::event::{End, Event};
 use crate::explore::{Finish, Limits};
 
-const LIMITS: Limits = Limits {
-    states_max: 2_000_000,
-};
+const LIMITS: Limits = Limits { states_max: 2_000_000 };
 
 /// The guarantees that some history of the machine breaks. Each counterexample is judged again
 /// on its own.
@@ -55,71 +53,26 @@ fn a_right_buffered_queue_keeps_everything_while_nobody_is_killed() {
 fn each_flaw_breaks_its_guarantees_and_no_others() {
     use Flaw::*;
     let table = [
-        (
-            Lifo,
-            false,
-            0,
-            0,
-            "P1 put a, P1 put b, P0 get, P0 get",
-            "G2",
-        ),
+        (Lifo, false, 0, 0, "P1 put a, P1 put b, P0 get, P0 get", "G2"),
         // Nobody comes for what was overtaken.
         (Lifo, false, 0, 0, "P1 put a, P1 put b, P0 get", "G4"),
         (Twice, false, 0, 0, "P1 put a, P0 get, P0 get", "G1"),
-        (
-            Unbounded,
-            false,
-            1,
-            0,
-            "P1 put a, P1 put b, P0 get 1s",
-            "G3",
-        ),
+        (Unbounded, false, 1, 0, "P1 put a, P1 put b, P0 get 1s", "G3"),
         (DropsOnExit, true, 0, 0, "P1 put a, P0 get", "G4"),
         (HangsTimed, false, 0, 0, "P0 get 1s", "G7"),
         (LeavesWhenGot, false, 0, 0, "P1 put a, P2 get 1s", "G9"),
         // Buffered items die with their process, and their slots with them.
         (None, true, 0, 1, "P1 put a, P0 get", "G5 G6"),
-        (
-            None,
-            true,
-            1,
-            1,
-            "P1 put a, P0 get 1s, P0 put m nowait",
-            "G5 G8",
-        ),
-        (
-            LeaksSlot,
-            false,
-            1,
-            1,
-            "P1 put a, P0 get 1s, P0 put m nowait",
-            "G8",
-        ),
-        (
-            LeaksSlot,
-            false,
-            1,
-            1,
-            "P1 put a, P0 get 1s, P0 put m",
-            "G6 G8",
-        ),
-        (
-            OrphansLock,
-            false,
-            0,
-            1,
-            "P1 get, P2 put x, P2 put y, P0 get",
-            "G5 G6",
-        ),
+        (None, true, 1, 1, "P1 put a, P0 get 1s, P0 put m nowait", "G5 G8"),
+        (LeaksSlot, false, 1, 1, "P1 put a, P0 get 1s, P0 put m nowait", "G8"),
+        (LeaksSlot, false, 1, 1, "P1 put a, P0 get 1s, P0 put m", "G6 G8"),
+        (OrphansLock, false, 0, 1, "P1 get, P2 put x, P2 put y, P0 get", "G5 G6"),
     ];
     for (flaw, buffered, maxsize, kills, text, expected) in table {
         let machine = Reference::new(maxsize, text, flaw, buffered, kills);
         assert_eq!(broken(&machine), expected, "{flaw:?} {text}");
         if flaw != None {
-            let right = Reference {
-                flaw: None,
-                ..machine
-            };
+            let right = Reference { flaw: None, ..machine };
             assert_eq!(broken(&right), "", "without {flaw:?}: {text}");
         }
     }
@@ -127,13 +80,7 @@ fn each_flaw_breaks_its_guarantees_and_no_others() {
 
 #[test]
 fn the_counterexample_is_the_shortest() {
-    let machine = Reference::new(
-        0,
-        "P1 put a, P1 put b, P0 get, P0 get",
-        Flaw::Lifo,
-        false,
-        0,
-    );
+    let machine = Reference::new(0, "P1 put a, P1 put b, P0 get, P0 get", Flaw::Lifo, false, 0);
     let verdicts = prove_these(&machine, LIMITS, [Guarantee::G2].into_iter().collect());
     let [(Guarantee::G2, Verdict::Violated { path, violation })] = &verdicts[..] else {
         panic!("{verdicts:?}");
@@ -152,9 +99,7 @@ fn a_limit_leaves_open_what_was_not_found_before_it() {
     let machine = Reference::new(0, "P1 put a, P0 get, P0 get", Flaw::Twice, false, 0);
     let verdicts = prove(&machine, Limits { states_max: 3 });
     for (guarantee, verdict) in verdicts {
-        let Verdict::Undecided { finish } = verdict else {
-            panic!("{guarantee}: {verdict:?}")
-        };
+        let Verdict::Undecided { finish } = verdict else { panic!("{guarantee}: {verdict:?}") };
         assert_eq!(finish, Finish::StatesMax(3));
     }
 }

@@ -28,11 +28,7 @@ fn run(machine: &Reference, choices: &[u16]) -> (Vec<Event>, State) {
             }
             None => actions[0],
         };
-        events.extend(
-            machine
-                .apply(&mut state, &action)
-                .expect("an offered action"),
-        );
+        events.extend(machine.apply(&mut state, &action).expect("an offered action"));
     }
 }
 
@@ -41,11 +37,7 @@ fn programs() -> impl Strategy<Value = String> {
     let operation = (0..5u8, 0..3u8);
     let lanes = prop::collection::vec(prop::collection::vec(operation, 0..4), 6);
     lanes.prop_map(|lanes| {
-        let mut items = [
-            vec!["p", "o", "n", "m"],
-            vec!["d", "c", "b", "a"],
-            vec!["z", "y", "x"],
-        ];
+        let mut items = [vec!["p", "o", "n", "m"], vec!["d", "c", "b", "a"], vec!["z", "y", "x"]];
         let mut phrases = Vec::new();
         for (number, operations) in lanes.iter().enumerate() {
             let (process, thread) = (number / 2, if number % 2 == 1 { "T" } else { "" });
@@ -58,11 +50,7 @@ fn programs() -> impl Strategy<Value = String> {
                 });
             }
         }
-        if phrases.is_empty() {
-            "P0 get nowait".to_owned()
-        } else {
-            phrases.join(", ")
-        }
+        if phrases.is_empty() { "P0 get nowait".to_owned() } else { phrases.join(", ") }
     })
 }
 
@@ -102,21 +90,11 @@ fn drained(choices: &[u16]) -> (Program, Vec<Event>) {
         _ => false,
     };
     events.retain(|event| !of_p0(event));
-    let left = state
-        .inside
-        .into_iter()
-        .map(Outcome::Item)
-        .chain([Outcome::Empty]);
+    let left = state.inside.into_iter().map(Outcome::Item).chain([Outcome::Empty]);
     let (lane, timeout) = (LaneId(0), Timeout::NoWait);
     for outcome in left {
-        let operation = Operation::Get {
-            queue: QueueId(0),
-            timeout,
-        };
-        events.extend([
-            Event::Call { lane, operation },
-            Event::Return { lane, outcome },
-        ]);
+        let operation = Operation::Get { queue: QueueId(0), timeout };
+        events.extend([Event::Call { lane, operation }, Event::Return { lane, outcome }]);
     }
     (machine.program, events)
 }
@@ -125,11 +103,7 @@ fn drained(choices: &[u16]) -> (Program, Vec<Event>) {
 fn gets(events: &[Event]) -> Vec<(usize, usize, ItemId)> {
     let mut gets = Vec::new();
     for (at, event) in events.iter().enumerate() {
-        if let Event::Return {
-            lane,
-            outcome: Outcome::Item(item),
-        } = event
-        {
+        if let Event::Return { lane, outcome: Outcome::Item(item) } = event {
             let same = |event: &Event| matches!(event, Event::Call { lane: l, .. } if l == lane);
             let called = events[..at].iter().rposition(same).expect("a call");
             gets.push((called, at, *item));
@@ -149,9 +123,7 @@ fn judged(program: &Program, events: &[Event]) -> Vec<Violation> {
 }
 
 fn breaks(violations: &[Violation], guarantee: Guarantee) -> bool {
-    violations
-        .iter()
-        .any(|violation| violation.guarantee == guarantee)
+    violations.iter().any(|violation| violation.guarantee == guarantee)
 }
 
 proptest! {

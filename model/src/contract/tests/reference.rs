@@ -94,12 +94,7 @@ impl Reference {
                 .instructions
                 .push(operation.into());
         }
-        Self {
-            program,
-            flaw,
-            buffered,
-            kills,
-        }
+        Self { program, flaw, buffered, kills }
     }
 
     fn operation(&self, state: &State, lane: LaneId) -> Option<Operation> {
@@ -109,10 +104,7 @@ impl Reference {
         };
         let lanes = &self.program.processes[usize::from(place.process.0)].lanes;
         let next = state.lanes[usize::from(lane.0)].0;
-        lanes[usize::from(index)]
-            .instructions
-            .get(next)
-            .map(|next| next.operation)
+        lanes[usize::from(index)].instructions.get(next).map(|next| next.operation)
     }
 
     fn lane(&self, lane: LaneId) -> Lane {
@@ -121,9 +113,7 @@ impl Reference {
 
     fn lanes(&self) -> impl Iterator<Item = (LaneId, ProcessId)> {
         let lanes = self.program.lanes();
-        (0u8..)
-            .map(LaneId)
-            .zip(lanes.into_iter().map(|lane| lane.process))
+        (0u8..).map(LaneId).zip(lanes.into_iter().map(|lane| lane.process))
     }
 
     fn is_full(&self, state: &State) -> bool {
@@ -273,10 +263,7 @@ impl Machine for Reference {
     }
 
     fn disturbances(&self, state: &State, out: &mut Vec<Action>) {
-        let living = (1u8..)
-            .map(ProcessId)
-            .zip(&state.dead[1..])
-            .filter(|(_, dead)| !**dead);
+        let living = (1u8..).map(ProcessId).zip(&state.dead[1..]).filter(|(_, dead)| !**dead);
         if state.kills > 0 {
             out.extend(living.map(|(process, _)| Action::Kill(process)));
         }
@@ -314,17 +301,11 @@ impl Machine for Reference {
             }
             Action::Exit(process) => {
                 self.bury(state, process);
-                events.push(Event::Death {
-                    process,
-                    exit: Exit::Code(0),
-                });
+                events.push(Event::Death { process, exit: Exit::Code(0) });
             }
             Action::Kill(process) => {
                 self.kill(state, process);
-                events.push(Event::Death {
-                    process,
-                    exit: Exit::Signal(Signal::Kill),
-                });
+                events.push(Event::Death { process, exit: Exit::Signal(Signal::Kill) });
             }
         }
         Ok(events)
@@ -341,12 +322,8 @@ impl Historic for Reference {
     }
 
     fn end(&self, state: &State) -> End {
-        let blocked = |lane, step: &str, leaving| Blocked {
-            lane,
-            step: step.to_owned(),
-            offset: 0,
-            leaving,
-        };
+        let blocked =
+            |lane, step: &str, leaving| Blocked { lane, step: step.to_owned(), offset: 0, leaving };
         let called = self
             .lanes()
             .filter(|(lane, _)| state.lanes[usize::from(lane.0)].1 == Phase::Called)
@@ -356,8 +333,6 @@ impl Historic for Reference {
             .zip(&state.leaving)
             .filter(|(_, leaving)| **leaving)
             .map(|(process, _)| blocked(self.program.lane_of(process, 0), "feeder.join", true));
-        End {
-            blocked: called.chain(leaving).collect(),
-        }
+        End { blocked: called.chain(leaving).collect() }
     }
 }

@@ -8,12 +8,21 @@ use super::{Classic, lane_number};
 /// What somebody can tell of a program that has come to its end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ending {
-    /// By lane: what its calls returned, and where it is blocked for ever.
-    pub lanes: Vec<(Vec<Outcome>, Option<(&'static str, u32)>)>,
+    /// By lane.
+    pub lanes: Vec<LaneEnding>,
     /// By process: how it ended.
     pub exits: Vec<Option<Exit>>,
     /// By queue: free slots, read lock, write lock, bytes in the pipe.
     pub objects: Vec<[u32; 4]>,
+}
+
+/// What a lane has come to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LaneEnding {
+    /// What its calls returned.
+    pub results: Vec<Outcome>,
+    /// The step that it is blocked in for ever, and how far its transfer has come.
+    pub blocked: Option<(&'static str, u32)>,
 }
 
 impl Classic {
@@ -24,7 +33,10 @@ impl Classic {
             let lane = LaneId(lane_number(index));
             let site = blocked.iter().find(|it| it.lane == lane);
             let current = state.lane(lane);
-            (current.results.clone(), site.map(|it| (current.point.step(), it.offset)))
+            LaneEnding {
+                results: current.results.clone(),
+                blocked: site.map(|it| (current.point.step(), it.offset)),
+            }
         });
         let exits = state.processes.iter().map(|process| process.state.exit());
         let objects = (0..state.queues.len()).map(|index| {
@@ -42,11 +54,11 @@ impl Classic {
     /// An ending in words, without what every ending has: `P0.main Done a Empty; P1 SIGKILL`.
     pub fn ending_text(&self, ending: &Ending) -> String {
         let mut parts = Vec::new();
-        for (lane, (results, blocked)) in self.lanes().iter().zip(&ending.lanes) {
+        for (lane, ending) in self.lanes().iter().zip(&ending.lanes) {
             let mut words: Vec<String> =
-                results.iter().map(|result| self.outcome_text(*result)).collect();
-            if let Some((step, offset)) = blocked {
-                let offset = if *offset > 0 { format!("+{offset}") } else { String::new() };
+                ending.results.iter().map(|result| self.outcome_text(*result)).collect();
+            if let Some((step, offset)) = ending.blocked {
+                let offset = if offset > 0 { format!("+{offset}") } else { String::new() };
                 words.push(format!("BLOCKED in {step}{offset}"));
             }
             if !words.is_empty() {

@@ -37,7 +37,7 @@ use crate::os::process::ProcessState;
 use crate::program::{Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
 use crate::step::StepResult;
 
-pub use ending::Ending;
+pub use ending::{Ending, LaneEnding};
 pub use from::From;
 pub use point::Point;
 pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};

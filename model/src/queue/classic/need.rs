@@ -48,10 +48,9 @@ impl Classic {
                 let thread = self.leaving_thread(state, lane);
                 thread.is_none_or(|thread| state.lane(thread).point == Point::Ended)
             }
-            Point::LeaveChildJoin | Point::ProcessJoin | Point::AwaitDeath => {
-                self.awaited_process(state, lane)
-                    .is_none_or(|process| state.process(process).state.exit().is_some())
-            }
+            Point::LeaveChildJoin | Point::ProcessJoin | Point::AwaitDeath => self
+                .awaited_process(state, lane)
+                .is_none_or(|process| state.process(process).state.exit().is_some()),
             _ => true,
         }
     }
@@ -98,7 +97,9 @@ impl Classic {
     pub(super) fn all_expiries(&self, state: &State, out: &mut Vec<Action>) {
         let lanes = (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane)));
         out.extend(
-            lanes.filter(|&lane| self.is_timed_wait(state, lane)).map(|lane| Action::Expire { lane }),
+            lanes
+                .filter(|&lane| self.is_timed_wait(state, lane))
+                .map(|lane| Action::Expire { lane }),
         );
     }
 

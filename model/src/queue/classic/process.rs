@@ -173,9 +173,7 @@ impl Classic {
             Point::AwaitDeath => {
                 self.instruction(lane, current.instruction).and_then(|it| it.after)
             }
-            Point::LeaveChildJoin => {
-                state.process(self.process_of(lane)).children.first().copied()
-            }
+            Point::LeaveChildJoin => state.process(self.process_of(lane)).children.first().copied(),
             _ => match self.operation_of(state, lane) {
                 Some(Operation::Join { process, .. }) => Some(process),
                 _ => None,
@@ -288,13 +286,7 @@ impl Classic {
 
     /// The kernel ends a process: descriptors close, semaphores keep their values, local buffers
     /// vanish (`LC11`).
-    fn end_process(
-        &self,
-        state: &mut State,
-        process: ProcessId,
-        exit: Exit,
-        events: &mut Events,
-    ) {
+    fn end_process(&self, state: &mut State, process: ProcessId, exit: Exit, events: &mut Events) {
         for queue in (0..self.program.queues.len()).map(|queue| QueueId(super::lane_number(queue)))
         {
             state.close_reader(process, queue);

@@ -20,18 +20,24 @@ impl Classic {
         let process = self.process_of(lane);
         let queue = self.queue_of(state, lane);
         match state.lane(lane).point {
-            Point::Put | Point::PutAcquire | Point::PutLock | Point::PutStart
-            | Point::PutAppend | Point::PutNotify | Point::PutUnlock => {
-                self.step_put(state, lane, process, queue, events)
-            }
-            Point::Get | Point::GetAcquire | Point::GetPoll | Point::GetReleaseLock
-            | Point::GetReleaseSlot | Point::GetDecode => {
-                self.step_get(state, lane, queue, events)
-            }
-            Point::SentinelLock | Point::SentinelAppend | Point::SentinelNotify
-            | Point::SentinelUnlock | Point::FeederJoin => {
-                self.step_finalizer(state, lane, process, queue, events)
-            }
+            Point::Put
+            | Point::PutAcquire
+            | Point::PutLock
+            | Point::PutStart
+            | Point::PutAppend
+            | Point::PutNotify
+            | Point::PutUnlock => self.step_put(state, lane, process, queue, events),
+            Point::Get
+            | Point::GetAcquire
+            | Point::GetPoll
+            | Point::GetReleaseLock
+            | Point::GetReleaseSlot
+            | Point::GetDecode => self.step_get(state, lane, queue, events),
+            Point::SentinelLock
+            | Point::SentinelAppend
+            | Point::SentinelNotify
+            | Point::SentinelUnlock
+            | Point::FeederJoin => self.step_finalizer(state, lane, process, queue, events),
             _ => self.step_small_call(state, lane, process, queue, events),
         }
     }

@@ -37,8 +37,7 @@ impl Classic {
         let total = self.transfer_bytes(state, lane);
         let left = (total - current.moved).min(limit.unwrap_or(u32::MAX));
         let pipe = &mut state.queue_mut(queue).pipe;
-        let written =
-            if current.in_call { pipe.continue_write(left) } else { pipe.write(left) };
+        let written = if current.in_call { pipe.continue_write(left) } else { pipe.write(left) };
         let (bytes, stays) = match written {
             Written::All => (left, false),
             Written::Part(bytes) => (bytes, limit.is_none()),
@@ -88,7 +87,12 @@ impl Classic {
         let queue = self.queue_of(state, lane);
         let point = state.lane(lane).point;
         if !state.local(self.process_of(lane), queue).reader_open {
-            return Ok(self.fail_read(state, lane, Outcome::HandleClosed, StepResult::BadDescriptor));
+            return Ok(self.fail_read(
+                state,
+                lane,
+                Outcome::HandleClosed,
+                StepResult::BadDescriptor,
+            ));
         }
         let moved = state.lane(lane).moved;
         if point == Point::GetHeader && moved == 0 {

@@ -68,7 +68,8 @@ impl Classic {
     pub fn waits(&self, state: &State, lane: LaneId) -> Waits {
         let current = state.lane(lane);
         let process = self.process_of(lane);
-        let mut what = format!("{} {}", self.lanes()[usize::from(lane.0)].name, current.point.step());
+        let mut what =
+            format!("{} {}", self.lanes()[usize::from(lane.0)].name, current.point.step());
         let mut on = Vec::new();
         let mut because = String::new();
         match current.point {

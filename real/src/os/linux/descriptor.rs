@@ -34,9 +34,7 @@ pub(super) fn pipe() -> io::Result<(Descriptor, Descriptor)> {
 
 impl Descriptor {
     pub(super) fn new(descriptor: OwnedFd) -> Self {
-        Self {
-            shared: Arc::new(Mutex::new(Some(Arc::new(descriptor)))),
-        }
+        Self { shared: Arc::new(Mutex::new(Some(Arc::new(descriptor)))) }
     }
 
     pub(super) fn downgrade(&self) -> WeakDescriptor {
@@ -60,9 +58,6 @@ impl Descriptor {
     }
 
     pub(super) fn export(&self) -> io::Result<Exported> {
-        Ok(Exported {
-            descriptor: self.open()?.as_raw_fd(),
-            index: 0,
-        })
+        Ok(Exported { descriptor: self.open()?.as_raw_fd(), index: 0 })
     }
 }

@@ -42,14 +42,8 @@ pub fn inherited_start() -> Option<io::Result<Start>> {
     if arguments.next()? != WORKER_FLAG {
         return None;
     }
-    let descriptor = arguments
-        .next()
-        .and_then(|number| number.to_str()?.parse().ok());
-    Some(
-        descriptor
-            .ok_or_else(|| Errno::INVAL.into())
-            .and_then(read_start),
-    )
+    let descriptor = arguments.next().and_then(|number| number.to_str()?.parse().ok());
+    Some(descriptor.ok_or_else(|| Errno::INVAL.into()).and_then(read_start))
 }
 
 fn read_start(descriptor: RawFd) -> io::Result<Start> {
@@ -64,11 +58,7 @@ fn read_start(descriptor: RawFd) -> io::Result<Start> {
             vacant.insert(Inherited::Waiting(adopt(exported.descriptor)?));
         }
     }
-    Ok(Start {
-        worker,
-        argument,
-        inherit,
-    })
+    Ok(Start { worker, argument, inherit })
 }
 
 /// Becomes the owner of a descriptor that the start of this process left open, and keeps it from

@@ -27,10 +27,7 @@ struct State {
 
 impl Monitor {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take<'a>(&'a self, state: MutexGuard<'a, State>) {

@@ -64,9 +64,7 @@ impl Process {
         if let Some(name) = std::env::args_os().next() {
             command.arg0(name);
         }
-        command
-            .arg(WORKER_FLAG)
-            .arg(message.as_raw_fd().to_string());
+        command.arg(WORKER_FLAG).arg(message.as_raw_fd().to_string());
         let keep_open = move || {
             for &descriptor in &inherit {
                 // SAFETY: not -1, and borrowed for this one call; a closed one is an error.
@@ -81,13 +79,7 @@ impl Process {
         match pidfd(child.id()) {
             Ok(pidfd) => {
                 let (identifier, exit) = (child.id(), Mutex::new(None));
-                Ok(Self {
-                    shared: Arc::new(Shared {
-                        pidfd,
-                        identifier,
-                        exit,
-                    }),
-                })
+                Ok(Self { shared: Arc::new(Shared { pidfd, identifier, exit }) })
             }
             Err(error) => {
                 // Nobody could ever wait for it.
@@ -131,19 +123,13 @@ impl Process {
     }
 
     fn exit(&self) -> std::sync::MutexGuard<'_, Option<Exit>> {
-        self.shared
-            .exit
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.exit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The child is not waited for yet, so that the number is its own.
 fn pidfd(identifier: u32) -> io::Result<OwnedFd> {
-    let pid = i32::try_from(identifier)
-        .ok()
-        .and_then(Pid::from_raw)
-        .ok_or(Errno::SRCH)?;
+    let pid = i32::try_from(identifier).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
     Ok(rustix::process::pidfd_open(pid, PidfdFlags::empty())?)
 }
 
@@ -151,10 +137,7 @@ fn pidfd(identifier: u32) -> io::Result<OwnedFd> {
 fn message(start: &Start) -> io::Result<File> {
     let parts = (&start.worker, &start.argument, &start.inherit);
     let bytes = codec::to_bytes(&parts).map_err(io::Error::other)?;
-    let mut file = File::from(rustix::fs::memfd_create(
-        "midput-start",
-        MemfdFlags::CLOEXEC,
-    )?);
+    let mut file = File::from(rustix::fs::memfd_create("midput-start", MemfdFlags::CLOEXEC)?);
     file.write_all(&bytes)?;
     file.rewind()?;
     Ok(file)

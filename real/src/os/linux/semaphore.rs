@@ -77,11 +77,7 @@ pub(super) fn create<const N: usize>(
     Ok(specifications.map(|specification| {
         index += 1;
         let mapping = Arc::clone(&mapping);
-        Semaphore {
-            mapping,
-            index: index - 1,
-            maximum: specification.maximum,
-        }
+        Semaphore { mapping, index: index - 1, maximum: specification.maximum }
     }))
 }
 
@@ -97,14 +93,7 @@ impl Mapping {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
         let base = unsafe {
-            rustix::mm::mmap(
-                std::ptr::null_mut(),
-                length,
-                protection,
-                MapFlags::SHARED,
-                &file,
-                0,
-            )?
+            rustix::mm::mmap(std::ptr::null_mut(), length, protection, MapFlags::SHARED, &file, 0)?
         };
         let base = NonNull::new(base.cast()).ok_or(Errno::NOMEM)?;
         Ok(Self { file, base, count })
@@ -128,11 +117,7 @@ impl Mapping {
         let slot = self.slot(index)?.as_ptr();
         // SAFETY: the slot lies in the mapping, and nobody writes the maximum after its creation.
         let maximum = unsafe { (*slot).maximum.get().read() };
-        Ok(Semaphore {
-            mapping: Arc::clone(self),
-            index,
-            maximum,
-        })
+        Ok(Semaphore { mapping: Arc::clone(self), index, maximum })
     }
 }
 
@@ -184,10 +169,7 @@ impl Semaphore {
 
     pub(super) fn export(&self) -> Exported {
         let index = u32::try_from(self.index).unwrap_or(u32::MAX);
-        Exported {
-            descriptor: self.mapping.file.as_raw_fd(),
-            index,
-        }
+        Exported { descriptor: self.mapping.file.as_raw_fd(), index }
     }
 }
 
@@ -206,22 +188,14 @@ fn taken(mut wait: impl FnMut() -> c_int) -> io::Result<bool> {
 }
 
 fn checked(result: c_int) -> io::Result<()> {
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// A moment of `now` on the clock of `sem_timedwait`, the wall clock (`SL1`); none where it is
 /// past.
 fn moment(deadline: Duration) -> Option<libc::timespec> {
-    let left = deadline
-        .checked_sub(Linux.now())
-        .filter(|left| !left.is_zero())?;
-    let wall = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let left = deadline.checked_sub(Linux.now()).filter(|left| !left.is_zero())?;
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let moment = wall.saturating_add(left);
     Some(libc::timespec {
         tv_sec: libc::time_t::try_from(moment.as_secs()).unwrap_or(libc::time_t::MAX),
@@ -238,16 +212,8 @@ mod tests {
 
     fn semaphore(value: u32, maximum: u32) -> Semaphore {
         let [_, semaphore] = create([
-            SemaphoreSpecification {
-                role: "other",
-                value: 7,
-                maximum: 7,
-            },
-            SemaphoreSpecification {
-                role: "tested",
-                value,
-                maximum,
-            },
+            SemaphoreSpecification { role: "other", value: 7, maximum: 7 },
+            SemaphoreSpecification { role: "tested", value, maximum },
         ])
         .unwrap();
         semaphore
@@ -257,10 +223,7 @@ mod tests {
     fn a_post_beyond_the_maximum_is_refused() {
         let semaphore = semaphore(0, 1);
         semaphore.post().unwrap();
-        assert_eq!(
-            semaphore.post().unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(semaphore.post().unwrap_err().kind(), io::ErrorKind::InvalidInput);
         assert_eq!(semaphore.value().unwrap(), 1);
     }
 
@@ -270,10 +233,7 @@ mod tests {
         let soon = || Wait::Until(Linux.now() + Duration::from_millis(20));
         assert!(semaphore.wait(Wait::Try).unwrap());
         assert!(semaphore.wait(Wait::Forever).unwrap());
-        assert!(
-            semaphore.wait(Wait::Until(Duration::ZERO)).unwrap(),
-            "a past moment is one try"
-        );
+        assert!(semaphore.wait(Wait::Until(Duration::ZERO)).unwrap(), "a past moment is one try");
         let before = Linux.now();
         assert!(!semaphore.wait(soon()).unwrap());
         assert!(Linux.now() >= before + Duration::from_millis(15));
@@ -296,10 +256,7 @@ mod tests {
     #[test]
     fn a_file_that_is_no_set_of_semaphores_is_refused() {
         let file = rustix::fs::memfd_create("short", MemfdFlags::CLOEXEC).unwrap();
-        assert_eq!(
-            Mapping::map(file).unwrap_err().kind(),
-            io::ErrorKind::InvalidInput
-        );
+        assert_eq!(Mapping::map(file).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         let semaphore = semaphore(0, 1);
         assert!(semaphore.mapping.semaphore(2).is_err(), "there are two");
     }

@@ -13,9 +13,7 @@ pub struct Thread {
 impl Thread {
     pub(super) fn start(name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         let handle = thread::Builder::new().name(name.to_owned()).spawn(body)?;
-        Ok(Self {
-            handle: Arc::new(Mutex::new(Some(handle))),
-        })
+        Ok(Self { handle: Arc::new(Mutex::new(Some(handle))) })
     }
 
     /// Waits until it has ended, by a panic or otherwise. Who comes second waits with the first.

@@ -58,10 +58,7 @@ enum Why {
 
 impl Node {
     pub(super) fn new(state: State, lanes: usize) -> Self {
-        Self {
-            state,
-            positions: vec![Position::default(); lanes],
-        }
+        Self { state, positions: vec![Position::default(); lanes] }
     }
 
     /// How many records have been matched.
@@ -81,11 +78,7 @@ impl Node {
                 self.next_record(lane, logs, &mut candidates);
             } else if let Some(at) = self.may_go_beyond(machine, lane, logs) {
                 let action = Action::Step { lane };
-                candidates.push(Candidate {
-                    action,
-                    why: Why::Beyond(lane),
-                    at,
-                });
+                candidates.push(Candidate { action, why: Why::Beyond(lane), at });
             }
         }
         for process in (0u8..).take(self.state.processes.len()).map(ProcessId) {
@@ -100,11 +93,7 @@ impl Node {
         let steps = &logs.lane(lane).steps;
         let record = &steps[position.steps];
         let mut push = |action| {
-            candidates.push(Candidate {
-                action,
-                why: Why::Record(lane),
-                at: record.at,
-            });
+            candidates.push(Candidate { action, why: Why::Record(lane), at: record.at });
         };
         match record.result {
             StepResult::Interrupted => push(Action::Interrupt { lane }),
@@ -114,12 +103,7 @@ impl Node {
             }
             StepResult::Moved(bytes) => {
                 // Only a kill inside a transfer cuts it short.
-                let cut = logs
-                    .run
-                    .killed
-                    .iter()
-                    .flatten()
-                    .any(|killed| killed.lane == lane);
+                let cut = logs.run.killed.iter().flatten().any(|killed| killed.lane == lane);
                 if cut && position.steps + 1 == steps.len() {
                     let bytes = bytes - position.moved.min(bytes);
                     push(Action::Short { lane, bytes });
@@ -165,11 +149,7 @@ impl Node {
         }
         let at = logs.last[index].saturating_add(1);
         let mut push = |action| {
-            candidates.push(Candidate {
-                action,
-                why: Why::Death(process),
-                at,
-            });
+            candidates.push(Candidate { action, why: Why::Death(process), at });
         };
         let main = machine.program().lane_of(process, 0);
         let exits = logs.lane(main).open.is_some_and(|(step, _)| step == "exit");
@@ -180,10 +160,7 @@ impl Node {
             push(Action::Die { process });
         }
         if let Some(killed) = logs.run.killed[index] {
-            push(Action::Kill {
-                process,
-                signal: killed.signal,
-            });
+            push(Action::Kill { process, signal: killed.signal });
         }
     }
 
@@ -217,10 +194,7 @@ impl Node {
         let record = &logs.lane(lane).steps[position.steps];
         let name = &machine.lanes()[usize::from(lane.0)].name;
         let found = || {
-            let at = format!(
-                "{name} {}[{}]+{}",
-                record.name, record.occurrence, record.offset
-            );
+            let at = format!("{name} {}[{}]+{}", record.name, record.occurrence, record.offset);
             format!("{at} {:?}", record.result)
         };
         let before = self.state.lane(lane);
@@ -268,16 +242,9 @@ impl Node {
         let goes_on = point.writes() && self.state.lane(lane).point == point;
         let blocked = logs.is_alive(process) || is_killed_at(logs, process, lane);
         if blocked && !goes_on {
-            return Err(format!(
-                "{name} is blocked in {}, and the model is not",
-                point.step()
-            ));
+            return Err(format!("{name} is blocked in {}, and the model is not", point.step()));
         }
-        let beyond = if goes_on {
-            Beyond::Writing
-        } else {
-            Beyond::Step
-        };
+        let beyond = if goes_on { Beyond::Writing } else { Beyond::Step };
         self.positions[usize::from(lane.0)].beyond = beyond;
         Ok(observation)
     }
@@ -327,10 +294,9 @@ fn is_killed_at(logs: &Logs<'_>, process: ProcessId, lane: LaneId) -> bool {
 fn died(logs: &Logs<'_>, process: ProcessId, exit: Exit) -> Result<(), String> {
     match logs.run.exits[usize::from(process.0)] {
         _ if logs.is_alive(process) => Err(format!("P{} is alive, not dead", process.0)),
-        Some(seen) if seen != exit => Err(format!(
-            "P{} ended with {seen:?}, in the model with {exit:?}",
-            process.0
-        )),
+        Some(seen) if seen != exit => {
+            Err(format!("P{} ended with {seen:?}, in the model with {exit:?}", process.0))
+        }
         _ => Ok(()),
     }
 }

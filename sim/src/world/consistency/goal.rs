@@ -12,13 +12,9 @@ impl Node {
     /// Whether this place is the run's end; an error where all has happened and somebody stands
     /// elsewhere.
     pub(super) fn is_goal(&self, machine: &Classic, logs: &Logs<'_>) -> Result<bool, String> {
-        let over = self
-            .positions
-            .iter()
-            .zip(&logs.lanes)
-            .all(|(position, log)| {
-                position.steps == log.steps.len() && position.told == log.told.len()
-            });
+        let over = self.positions.iter().zip(&logs.lanes).all(|(position, log)| {
+            position.steps == log.steps.len() && position.told == log.told.len()
+        });
         let processes = (0u8..).zip(&self.state.processes);
         let dead = |(index, process): (u8, &midput_model::queue::classic::Process)| {
             !process.state.is_alive() || logs.is_alive(ProcessId(index))
@@ -36,11 +32,7 @@ impl Node {
         {
             return Err(format!("the run stands at {seen:?}, the model at {end:?}"));
         }
-        let held = logs
-            .run
-            .held
-            .iter()
-            .fold(0, |held, lane| held | 1 << lane.0);
+        let held = logs.run.held.iter().fold(0, |held, lane| held | 1 << lane.0);
         let ready = machine.ready(&self.state) & !held;
         if ready != 0 {
             let lane = LaneId(ready.trailing_zeros().to_le_bytes()[0]);

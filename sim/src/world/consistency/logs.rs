@@ -69,17 +69,9 @@ impl<'a> Logs<'a> {
             }
         }
         let last = |log: &crate::world::native::ProcessLog| {
-            log.records
-                .iter()
-                .map(|record| record.at)
-                .max()
-                .unwrap_or(0)
+            log.records.iter().map(|record| record.at).max().unwrap_or(0)
         };
-        Self {
-            run,
-            lanes,
-            last: run.logs.iter().map(last).collect(),
-        }
+        Self { run, lanes, last: run.logs.iter().map(last).collect() }
     }
 
     pub(super) fn lane(&self, lane: LaneId) -> &LaneLog<'a> {
@@ -87,11 +79,7 @@ impl<'a> Logs<'a> {
     }
 
     pub(super) fn is_alive(&self, process: ProcessId) -> bool {
-        self.run
-            .alive
-            .get(usize::from(process.0))
-            .copied()
-            .unwrap_or(false)
+        self.run.alive.get(usize::from(process.0)).copied().unwrap_or(false)
     }
 
     pub(super) fn records(&self) -> usize {

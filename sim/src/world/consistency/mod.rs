@@ -73,12 +73,8 @@ struct Frame {
 /// [`Inconsistent`], with what did not fit at the furthest place.
 pub fn check(machine: &Classic, run: &NativeRun) -> Result<Consistent, Inconsistent> {
     let logs = Logs::new(machine, run);
-    let mut furthest = Inconsistent {
-        matched: 0,
-        records: logs.records(),
-        misfits: Vec::new(),
-        exhausted: false,
-    };
+    let mut furthest =
+        Inconsistent { matched: 0, records: logs.records(), misfits: Vec::new(), exhausted: false };
     let mut events = machine.first_events().to_vec();
     let mut first = Node::new(machine.initial(), logs.lanes.len());
     if let Err(misfit) = first.expect(machine, &logs, &events) {
@@ -87,12 +83,7 @@ pub fn check(machine: &Classic, run: &NativeRun) -> Result<Consistent, Inconsist
     }
     let mut seen = BTreeSet::from([fingerprint(&first)]);
     let candidates = first.candidates(machine, &logs);
-    let mut path = vec![Frame {
-        node: first,
-        candidates,
-        events: events.len(),
-        action: None,
-    }];
+    let mut path = vec![Frame { node: first, candidates, events: events.len(), action: None }];
     let mut misfits = Vec::new();
     while let Some(frame) = path.last_mut() {
         events.truncate(frame.events);
@@ -130,12 +121,7 @@ pub fn check(machine: &Classic, run: &NativeRun) -> Result<Consistent, Inconsist
             Err(misfit) => misfits.push((node.matched(), misfit)),
         }
         let candidates = node.candidates(machine, &logs);
-        path.push(Frame {
-            node,
-            candidates,
-            events: events.len(),
-            action: Some(candidate.action),
-        });
+        path.push(Frame { node, candidates, events: events.len(), action: Some(candidate.action) });
     }
     Err(furthest)
 }
@@ -143,10 +129,7 @@ pub fn check(machine: &Classic, run: &NativeRun) -> Result<Consistent, Inconsist
 /// Keeps the misfits of the node that came furthest.
 fn note(furthest: &mut Inconsistent, node: &Node, misfits: &mut Vec<(usize, String)>) {
     let matched = node.matched();
-    let here = misfits
-        .iter()
-        .filter(|(at, _)| *at == matched)
-        .map(|(_, misfit)| misfit);
+    let here = misfits.iter().filter(|(at, _)| *at == matched).map(|(_, misfit)| misfit);
     if matched > furthest.matched || furthest.misfits.is_empty() {
         furthest.matched = matched;
         furthest.misfits = here.cloned().collect();

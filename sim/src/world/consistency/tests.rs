@@ -16,21 +16,10 @@ const QUEUE: QueueId = QueueId(0);
 
 /// `P1` puts two items, `P0` gets both and joins it.
 fn machine(sizes: [u32; 2]) -> Classic {
-    let item = |bytes| Item {
-        name: format!("{bytes}"),
-        bytes,
-        producer: ProcessId(1),
-        queue: QUEUE,
-    };
-    let put = |item| Operation::Put {
-        queue: QUEUE,
-        item: ItemId(item),
-        timeout: Timeout::Never,
-    };
-    let get = |timeout| Operation::Get {
-        queue: QUEUE,
-        timeout,
-    };
+    let item =
+        |bytes| Item { name: format!("{bytes}"), bytes, producer: ProcessId(1), queue: QUEUE };
+    let put = |item| Operation::Put { queue: QUEUE, item: ItemId(item), timeout: Timeout::Never };
+    let get = |timeout| Operation::Get { queue: QUEUE, timeout };
     let process = |name: &str, operations: &[Operation]| ProcessProgram {
         name: name.to_owned(),
         lanes: vec![LaneProgram {
@@ -38,34 +27,19 @@ fn machine(sizes: [u32; 2]) -> Classic {
             instructions: operations.iter().map(|&it| Instruction::from(it)).collect(),
         }],
     };
-    let join = Operation::Join {
-        process: ProcessId(1),
-        timeout: Timeout::Never,
-    };
+    let join = Operation::Join { process: ProcessId(1), timeout: Timeout::Never };
     let first = [
-        Operation::Start {
-            process: ProcessId(1),
-        },
+        Operation::Start { process: ProcessId(1) },
         get(Timeout::Never),
         get(Timeout::Milliseconds(9)),
         join,
     ];
     let program = Program {
-        queues: vec![QueueParameters {
-            name: "jobs".to_owned(),
-            maxsize: 2,
-            pipe_slots: 16,
-        }],
+        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize: 2, pipe_slots: 16 }],
         items: sizes.map(item).into(),
         processes: vec![process("P0", &first), process("P1", &[put(0), put(1)])],
     };
-    Classic::new(
-        program,
-        Environment {
-            time: Time::Any,
-            ..Environment::default()
-        },
-    )
+    Classic::new(program, Environment { time: Time::Any, ..Environment::default() })
 }
 
 fn nothing_yet() -> NativeRun {
@@ -97,55 +71,32 @@ fn logged(machine: &Classic, seed: u64, kill_before: Option<&str>) -> NativeRun 
         if enabled.is_empty() {
             break;
         }
-        random = random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let index = (random >> 33) as usize % enabled.len();
         let mut action = enabled[index];
         let signal = Signal::Kill;
         if kill_before == Some(state.lane(feeder).point.step()) && state.lane(feeder).moved == 0 {
-            action = Action::Kill {
-                process: ProcessId(1),
-                signal,
-            };
-            run.killed[1] = Some(Killed {
-                signal,
-                lane: feeder,
-            });
+            action = Action::Kill { process: ProcessId(1), signal };
+            run.killed[1] = Some(Killed { signal, lane: feeder });
         }
         at += 1;
         let offsets: Vec<u32> = state.lanes.iter().map(|lane| lane.moved).collect();
         let observation = machine.apply(&mut state, &action).unwrap();
         if let Some(lane) = observation.lane {
             let offset = offsets[usize::from(lane.0)];
-            let step = StepName {
-                name: observation.step.into(),
-                occurrence: 1,
-                offset,
-                monitor: None,
-            };
+            let step =
+                StepName { name: observation.step.into(), occurrence: 1, offset, monitor: None };
             let what = if observation.step == "exit" {
-                What::Begin {
-                    step,
-                    thread: 0,
-                    waits: Waits::Forever,
-                }
+                What::Begin { step, thread: 0, waits: Waits::Forever }
             } else {
-                What::Done {
-                    step,
-                    result: observation.result,
-                }
+                What::Done { step, result: observation.result }
             };
             write(machine, &mut run, at, lane, what);
         }
         tell(machine, &mut run, at, &observation.events);
     }
     run.end = machine.end(&state);
-    run.alive = state
-        .processes
-        .iter()
-        .map(|process| process.state.is_alive())
-        .collect();
+    run.alive = state.processes.iter().map(|process| process.state.is_alive()).collect();
     run.ended = run.end.blocked.is_empty();
     join_writes(&mut run);
     run
@@ -156,19 +107,12 @@ fn join_writes(run: &mut NativeRun) {
     for log in &mut run.logs {
         let mut joined: Vec<Record> = Vec::new();
         for record in log.records.drain(..) {
-            if let What::Done {
-                step,
-                result: StepResult::Moved(bytes),
-            } = &record.what
+            if let What::Done { step, result: StepResult::Moved(bytes) } = &record.what
                 && step.offset > 0
                 && step.name.starts_with("write-")
             {
                 let earlier = joined.iter_mut().rev().find(|it| it.lane == record.lane);
-                if let Some(Record {
-                    what: What::Done { result, .. },
-                    at,
-                    ..
-                }) = earlier
+                if let Some(Record { what: What::Done { result, .. }, at, .. }) = earlier
                     && let StepResult::Moved(before) = result
                 {
                     *result = StepResult::Moved(*before + bytes);
@@ -200,9 +144,7 @@ fn tell(machine: &Classic, run: &mut NativeRun, at: u64, events: &[Event]) {
 
 fn write(machine: &Classic, run: &mut NativeRun, at: u64, lane: LaneId, what: What) {
     let process = machine.lanes()[usize::from(lane.0)].process;
-    run.logs[usize::from(process.0)]
-        .records
-        .push(Record { at, lane, what });
+    run.logs[usize::from(process.0)].records.push(Record { at, lane, what });
 }
 
 #[test]
@@ -210,21 +152,15 @@ fn what_the_model_does_is_consistent_with_it() {
     for sizes in [[10, 200], [100_000, 10]] {
         let machine = machine(sizes);
         for seed in 0..30 {
-            for kill in [
-                None,
-                Some("write-frame"),
-                Some("wlock.release"),
-                Some("wlock.acquire"),
-            ] {
+            for kill in [None, Some("write-frame"), Some("wlock.release"), Some("wlock.acquire")] {
                 let run = logged(&machine, seed, kill);
                 let found = check(&machine, &run);
                 let found = found.unwrap_or_else(|error| panic!("{seed} {kill:?}: {error}"));
                 assert_eq!(machine.end(&found.state), run.end);
                 let told = |event: &&Event| matches!(event, Event::Return { .. });
                 let returns = run.logs.iter().flat_map(|log| &log.records);
-                let returns = returns
-                    .filter(|record| matches!(record.what, What::Return { .. }))
-                    .count();
+                let returns =
+                    returns.filter(|record| matches!(record.what, What::Return { .. })).count();
                 assert_eq!(found.events.iter().filter(told).count(), returns);
             }
         }
@@ -236,12 +172,7 @@ fn the_order_of_the_clocks_is_a_hint_only() {
     let machine = machine([10, 200]);
     for seed in 0..30 {
         let mut run = logged(&machine, seed, None);
-        for (index, record) in run
-            .logs
-            .iter_mut()
-            .flat_map(|log| &mut log.records)
-            .enumerate()
-        {
+        for (index, record) in run.logs.iter_mut().flat_map(|log| &mut log.records).enumerate() {
             record.at += (index as u64 * 7) % 5;
         }
         check(&machine, &run).unwrap_or_else(|error| panic!("{seed}: {error}"));
@@ -304,17 +235,12 @@ fn a_result_that_was_not_is_found() {
 fn two_results_that_were_swapped_are_found() {
     let machine = machine([10, 200]);
     let mut run = (0..).map(|seed| logged(&machine, seed, None)).find(|run| {
-        let item = What::Return {
-            outcome: Outcome::Item(ItemId(1)),
-        };
+        let item = What::Return { outcome: Outcome::Item(ItemId(1)) };
         run.logs[0].records.iter().any(|record| record.what == item)
     });
     let run = run.as_mut().unwrap();
     for record in &mut run.logs[0].records {
-        if let What::Return {
-            outcome: Outcome::Item(ItemId(item)),
-        } = &mut record.what
-        {
+        if let What::Return { outcome: Outcome::Item(ItemId(item)) } = &mut record.what {
             *item = 1 - *item;
         }
     }
@@ -329,20 +255,10 @@ fn another_end_and_another_exit_are_found() {
     check(&machine, &stuck).unwrap();
     let mut edited = stuck.clone();
     edited.exits[1] = Some(Exit::Signal(Signal::Terminate));
-    assert!(
-        check(&machine, &edited)
-            .unwrap_err()
-            .to_string()
-            .contains("P1 ended with")
-    );
+    assert!(check(&machine, &edited).unwrap_err().to_string().contains("P1 ended with"));
     let mut run = logged(&machine, 3, None);
     run.exits[1] = Some(Exit::Code(1));
-    assert!(
-        check(&machine, &run)
-            .unwrap_err()
-            .to_string()
-            .contains("P1 ended with")
-    );
+    assert!(check(&machine, &run).unwrap_err().to_string().contains("P1 ended with"));
 
     let machine = self::machine([100_000, 10]);
     let stuck = (0..50).map(|seed| logged(&machine, seed, Some("write-body")));
@@ -350,10 +266,5 @@ fn another_end_and_another_exit_are_found() {
     let mut stuck = stuck.next().unwrap();
     check(&machine, &stuck).unwrap();
     stuck.end.blocked[0].step = "rlock.acquire".to_owned();
-    assert!(
-        check(&machine, &stuck)
-            .unwrap_err()
-            .to_string()
-            .contains("the run stands at")
-    );
+    assert!(check(&machine, &stuck).unwrap_err().to_string().contains("the run stands at"));
 }

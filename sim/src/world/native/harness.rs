@@ -82,11 +82,7 @@ pub(super) fn run(
         lanes: program.lanes(),
         landed: vec![false; kills.len()],
         kills,
-        processes: program
-            .processes
-            .iter()
-            .map(|_| Watched::new())
-            .collect::<Result<_, _>>()?,
+        processes: program.processes.iter().map(|_| Watched::new()).collect::<Result<_, _>>()?,
         lifeline: None,
         blocked: None,
         named: Vec::new(),
@@ -147,13 +143,10 @@ impl Watched {
     }
 
     fn watchdog(&self) -> Option<u32> {
-        self.log
-            .records
-            .iter()
-            .find_map(|record| match record.what {
-                What::Started { watchdog, .. } => Some(watchdog),
-                _ => None,
-            })
+        self.log.records.iter().find_map(|record| match record.what {
+            What::Started { watchdog, .. } => Some(watchdog),
+            _ => None,
+        })
     }
 
     fn is_alive(&self) -> bool {
@@ -162,10 +155,7 @@ impl Watched {
 }
 
 fn is_readable(descriptor: impl AsFd) -> bool {
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let mut polled = [PollFd::new(&descriptor, PollFlags::IN)];
     rustix::event::poll(&mut polled, Some(&now)).is_ok_and(|ready| ready > 0)
 }
@@ -194,10 +184,7 @@ impl Harness<'_> {
         self.lifeline = Some(write);
         let child = Command::new(&self.options.executable)
             .arg("subject")
-            .env(
-                VARIABLE,
-                serde_json::to_string(&address).map_err(std::io::Error::from)?,
-            )
+            .env(VARIABLE, serde_json::to_string(&address).map_err(std::io::Error::from)?)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
@@ -240,10 +227,7 @@ impl Harness<'_> {
     }
 
     fn still(&self) -> Still {
-        Still {
-            alive: self.processes.iter().map(Watched::is_alive).collect(),
-            logs: self.logs(),
-        }
+        Still { alive: self.processes.iter().map(Watched::is_alive).collect(), logs: self.logs() }
     }
 
     fn logs(&self) -> Vec<ProcessLog> {
@@ -257,10 +241,7 @@ impl Harness<'_> {
         for (index, watched) in self.processes.iter_mut().enumerate() {
             let name = || self.program.processes[index].name.clone();
             let before = watched.log.records.len();
-            let failed = |why| NativeError::Log {
-                process: name(),
-                why,
-            };
+            let failed = |why| NativeError::Log { process: name(), why };
             watched.read_log().map_err(failed)?;
             for record in &watched.log.records[before..] {
                 grown = true;
@@ -268,10 +249,7 @@ impl Harness<'_> {
                     What::Started { pid, .. } => found.push((index, *pid)),
                     What::Child { process, pid } => found.push((usize::from(process.0), *pid)),
                     What::Failed { why } => {
-                        return Err(NativeError::Process {
-                            process: name(),
-                            why: why.clone(),
-                        });
+                        return Err(NativeError::Process { process: name(), why: why.clone() });
                     }
                     _ => {}
                 }
@@ -356,10 +334,7 @@ impl Harness<'_> {
             && !is_readable(pidfd)
             && rustix::process::pidfd_send_signal(pidfd, signal).is_ok()
         {
-            watched.killed = Some(Killed {
-                signal: kill.signal,
-                lane: kill.target.lane,
-            });
+            watched.killed = Some(Killed { signal: kill.signal, lane: kill.target.lane });
             self.landed[index] = true;
         }
     }
@@ -367,10 +342,7 @@ impl Harness<'_> {
     /// The kills at whose place a lane has arrived: those that a process did itself, and those
     /// that a lane of another process waits for.
     fn kill_reached(&mut self) {
-        let reached = self
-            .processes
-            .iter()
-            .flat_map(|watched| &watched.log.records);
+        let reached = self.processes.iter().flat_map(|watched| &watched.log.records);
         let reached = reached.filter_map(|record| match record.what {
             What::Kill { index } => Some(index),
             _ => None,
@@ -380,10 +352,7 @@ impl Harness<'_> {
                 continue;
             };
             if self.lanes[usize::from(kill.target.lane.0)].process == kill.victim {
-                let killed = Killed {
-                    signal: kill.signal,
-                    lane: kill.target.lane,
-                };
+                let killed = Killed { signal: kill.signal, lane: kill.target.lane };
                 self.processes[usize::from(kill.victim.0)].killed = Some(killed);
                 self.landed[index] = true;
             } else {
@@ -418,9 +387,7 @@ impl Harness<'_> {
             return None;
         }
         let asleep = asleep(watched.pid?, thread)?;
-        waits_in(&step.name)
-            .contains(&asleep.number()?)
-            .then_some(asleep)
+        waits_in(&step.name).contains(&asleep.number()?).then_some(asleep)
     }
 
     fn undecided(&self) -> NativeError {
@@ -432,14 +399,8 @@ impl Harness<'_> {
             .filter(|(_, watched)| watched.is_alive())
             .map(|(process, _)| process.name.as_str());
         let alive = alive.collect::<Vec<_>>().join(", ");
-        let seen = format!(
-            "alive: {alive}; begun: {}",
-            open.collect::<Vec<_>>().join(", ")
-        );
-        NativeError::Undecided {
-            after: self.options.deadline,
-            seen,
-        }
+        let seen = format!("alive: {alive}; begun: {}", open.collect::<Vec<_>>().join(", "));
+        NativeError::Undecided { after: self.options.deadline, seen }
     }
 
     /// Ends every process that is left, and waits until all are gone.
@@ -495,21 +456,10 @@ impl Harness<'_> {
             watched.exit.or_else(reaped).filter(|_| !alive[index])
         };
         NativeRun {
-            end: End {
-                blocked: blocked.iter().map(|(blocked, _)| blocked.clone()).collect(),
-            },
+            end: End { blocked: blocked.iter().map(|(blocked, _)| blocked.clone()).collect() },
             ended,
-            exits: self
-                .processes
-                .iter()
-                .enumerate()
-                .map(exit)
-                .collect::<Vec<_>>(),
-            killed: self
-                .processes
-                .iter()
-                .map(|watched| watched.killed)
-                .collect(),
+            exits: self.processes.iter().enumerate().map(exit).collect::<Vec<_>>(),
+            killed: self.processes.iter().map(|watched| watched.killed).collect(),
             landed: self.landed,
             held: blocked
                 .iter()
@@ -548,34 +498,18 @@ fn blocked_lanes(
         let left = log.records.iter().any(|record| record.what == What::Leave);
         let leaving = left && id == program.lane_of(lane.process, 0);
         let (step, offset) = (step.name.to_string(), step.offset);
-        Some((
-            Blocked {
-                lane: id,
-                step,
-                offset,
-                leaving,
-            },
-            waits,
-        ))
+        Some((Blocked { lane: id, step, offset, leaving }, waits))
     });
     blocked.collect()
 }
 
 /// Whether a sleeper was notified since it fell asleep.
 fn told(log: &ProcessLog, lane: LaneId, sleep: &StepName) -> bool {
-    let slept = log
-        .records
-        .iter()
-        .rposition(|record| record.lane == lane)
-        .unwrap_or(0);
-    log.records[slept..]
-        .iter()
-        .any(|record| match &record.what {
-            What::Done { step, .. } => {
-                step.name == "notempty.notify" && step.monitor == sleep.monitor
-            }
-            _ => false,
-        })
+    let slept = log.records.iter().rposition(|record| record.lane == lane).unwrap_or(0);
+    log.records[slept..].iter().any(|record| match &record.what {
+        What::Done { step, .. } => step.name == "notempty.notify" && step.monitor == sleep.monitor,
+        _ => false,
+    })
 }
 
 /// The system calls, by number, in which a step waits.

@@ -41,11 +41,7 @@ pub struct NativeOptions {
 impl NativeOptions {
     /// 20 ms of stillness are a hang; a run takes 10 s at most.
     pub fn new(executable: PathBuf) -> Self {
-        Self {
-            executable,
-            hang_after: HANG_AFTER_LEAST,
-            deadline: Duration::from_secs(10),
-        }
+        Self { executable, hang_after: HANG_AFTER_LEAST, deadline: Duration::from_secs(10) }
     }
 }
 
@@ -129,8 +125,9 @@ pub enum NativeError {
 /// What is missing, in a line.
 pub fn can_run() -> Result<(), String> {
     let pid = rustix::process::getpid();
-    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty())
-        .map_err(|error| format!("no pidfd can be opened ({error}); Linux 5.3 or later has them"))?;
+    rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).map_err(|error| {
+        format!("no pidfd can be opened ({error}); Linux 5.3 or later has them")
+    })?;
     std::fs::read_to_string("/proc/thread-self/syscall").map_err(|error| {
         format!("/proc/thread-self/syscall cannot be read ({error}), which shows who is blocked")
     })?;
@@ -152,10 +149,7 @@ pub fn run(
         return Err(NativeError::Subject(subject.to_owned()));
     }
     let kills = resolve_kills(program, kills)?;
-    let holds = holds
-        .iter()
-        .map(|site| target(program, site))
-        .collect::<Result<_, _>>()?;
+    let holds = holds.iter().map(|site| target(program, site)).collect::<Result<_, _>>()?;
     harness::run(program, subject, kills, holds, options)
 }
 
@@ -166,13 +160,7 @@ fn resolve_kills(program: &Program, kills: &[KillPoint]) -> Result<Vec<setup::Ki
         }
         let target = target(program, &kill.site)?;
         let (victim, place, signal) = (kill.process, kill.place, kill.signal);
-        Ok(setup::Kill {
-            index,
-            victim,
-            target,
-            place,
-            signal,
-        })
+        Ok(setup::Kill { index, victim, target, place, signal })
     };
     kills.iter().enumerate().map(resolve).collect()
 }
@@ -182,12 +170,7 @@ fn target(program: &Program, site: &Site) -> Result<setup::Target, NativeError> 
     let found = (0u8..).zip(&lanes).find(|(_, lane)| lane.name == site.lane);
     let (index, _) = found.ok_or_else(|| NativeError::Unknown(site.lane.clone()))?;
     let (step, occurrence, offset) = (site.step.clone(), site.occurrence, site.offset);
-    Ok(setup::Target {
-        lane: LaneId(index),
-        step,
-        occurrence,
-        offset,
-    })
+    Ok(setup::Target { lane: LaneId(index), step, occurrence, offset })
 }
 
 /// Whether nobody can write the pipe any more and nothing is left in it.

@@ -16,9 +16,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use super::record::{Waits, What};
-use super::scene::{
-    Scene, arrive, arrive_monitor, become_lane, count, done, limit, scene,
-};
+use super::scene::{Scene, arrive, arrive_monitor, become_lane, count, done, limit, scene};
 use crate::kernel::signal_of;
 use crate::script::Stage;
 
@@ -118,9 +116,7 @@ impl Os for NativeOs {
     async fn semaphore_value(&self, semaphore: &linux::Semaphore, site: Site) -> io::Result<u32> {
         let step = arrive(site, None);
         let result = Linux.semaphore_value(semaphore, site).await;
-        let noted = result
-            .as_ref()
-            .map_or_else(failed, |value| StepResult::Value(*value));
+        let noted = result.as_ref().map_or_else(failed, |value| StepResult::Value(*value));
         done(&step, noted, true);
         result
     }
@@ -146,9 +142,7 @@ impl Os for NativeOs {
         let wanted = buffer.len();
         let most = limit(&step, wanted);
         let result = Linux.read(descriptor, &mut buffer[..most], site).await;
-        let noted = result
-            .as_ref()
-            .map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
+        let noted = result.as_ref().map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
         let whole = match noted {
             StepResult::Moved(moved) => moved == 0 || moved as usize >= wanted,
             result => result != StepResult::Interrupted,
@@ -166,9 +160,7 @@ impl Os for NativeOs {
         let step = arrive(site, Some(Waits::Forever));
         let most = limit(&step, buffer.len());
         let result = Linux.write(descriptor, &buffer[..most], site).await;
-        let noted = result
-            .as_ref()
-            .map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
+        let noted = result.as_ref().map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
         let whole = match noted {
             StepResult::Moved(moved) => moved as usize >= buffer.len(),
             result => result != StepResult::Interrupted,
@@ -218,10 +210,7 @@ impl Os for NativeOs {
 
     fn monitor(&self) -> NativeMonitor {
         let number = scene().map_or(0, |scene| scene.monitors.fetch_add(1, Ordering::Relaxed));
-        NativeMonitor {
-            inner: Linux.monitor(),
-            number,
-        }
+        NativeMonitor { inner: Linux.monitor(), number }
     }
 
     async fn monitor_lock(&self, monitor: &NativeMonitor, site: Site) {
@@ -287,10 +276,7 @@ impl Os for NativeOs {
             Some(scene) => start_process(scene, start, site).await,
             None => {
                 let inner = Linux.process_start(start, site).await;
-                inner.map(|inner| NativeProcess {
-                    inner,
-                    process: None,
-                })
+                inner.map(|inner| NativeProcess { inner, process: None })
             }
         };
         let noted = result.as_ref().map_or_else(failed, |_| StepResult::Done);
@@ -366,9 +352,7 @@ impl Stage for NativeOs {
             match wait_for_death(scene, process) {
                 Ok(()) => done(&step, StepResult::Done, true),
                 Err(error) => {
-                    scene.log(What::Failed {
-                        why: format!("cannot await a death: {error}"),
-                    });
+                    scene.log(What::Failed { why: format!("cannot await a death: {error}") });
                 }
             }
         }
@@ -398,36 +382,23 @@ async fn start_process(scene: &Scene, start: &Start, site: Site) -> io::Result<N
     let (index, _) = found.ok_or(Errno::SRCH)?;
     let life = write_end(scene, ProcessId(index))?;
     let mut start = start.clone();
-    start.inherit.push(Exported {
-        descriptor: life.as_raw_fd(),
-        index: 0,
-    });
+    start.inherit.push(Exported { descriptor: life.as_raw_fd(), index: 0 });
     let inner = Linux.process_start(&start, site).await?;
-    scene.log(What::Child {
-        process: ProcessId(index),
-        pid: inner.identifier(),
-    });
+    scene.log(What::Child { process: ProcessId(index), pid: inner.identifier() });
     note_start(scene, ProcessId(index))?;
-    Ok(NativeProcess {
-        inner,
-        process: Some(ProcessId(index)),
-    })
+    Ok(NativeProcess { inner, process: Some(ProcessId(index)) })
 }
 
 /// The writing end of the pipe that tells of a process's life.
 pub(super) fn write_end(scene: &Scene, process: ProcessId) -> io::Result<OwnedFd> {
     let objects = scene.setup.processes[usize::from(process.0)];
-    objects
-        .life
-        .open(scene.harness, OFlags::WRONLY | OFlags::NONBLOCK)
+    objects.life.open(scene.harness, OFlags::WRONLY | OFlags::NONBLOCK)
 }
 
 /// Notes that a process was started, for those who await its death.
 pub(super) fn note_start(scene: &Scene, process: ProcessId) -> io::Result<()> {
     let objects = scene.setup.processes[usize::from(process.0)];
-    let started = objects
-        .started
-        .open(scene.harness, OFlags::WRONLY | OFlags::NONBLOCK)?;
+    let started = objects.started.open(scene.harness, OFlags::WRONLY | OFlags::NONBLOCK)?;
     rustix::io::write(&started, &[1])?;
     Ok(())
 }
@@ -467,8 +438,6 @@ fn set_slots(writer: &linux::Descriptor, slots: usize) -> io::Result<()> {
     if rustix::pipe::fcntl_getpipe_size(&pipe)? == bytes {
         Ok(())
     } else {
-        Err(io::Error::other(format!(
-            "a pipe of {slots} page slots; use a power of two"
-        )))
+        Err(io::Error::other(format!("a pipe of {slots} page slots; use a power of two")))
     }
 }

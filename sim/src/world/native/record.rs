@@ -116,17 +116,9 @@ pub struct ProcessLog {
 impl ProcessLog {
     /// The step that a lane has begun and not done, if it has logged one.
     pub fn open_step(&self, lane: LaneId) -> Option<(&StepName, u32, Waits)> {
-        let mut own = self
-            .records
-            .iter()
-            .rev()
-            .filter(|record| record.lane == lane);
+        let mut own = self.records.iter().rev().filter(|record| record.lane == lane);
         own.find_map(|record| match &record.what {
-            What::Begin {
-                step,
-                thread,
-                waits,
-            } => Some(Some((step, *thread, *waits))),
+            What::Begin { step, thread, waits } => Some(Some((step, *thread, *waits))),
             What::Done { .. } | What::Call { .. } | What::Return { .. } => Some(None),
             _ => None,
         })?
@@ -153,28 +145,12 @@ mod tests {
 
     #[test]
     fn whole_lines_are_read_and_a_torn_one_is_left() {
-        let step = StepName {
-            name: "put".into(),
-            occurrence: 1,
-            offset: 0,
-            monitor: None,
-        };
-        let begin = What::Begin {
-            step: step.clone(),
-            thread: 7,
-            waits: Waits::Forever,
-        };
-        let done = What::Done {
-            step: step.clone(),
-            result: StepResult::Done,
-        };
+        let step = StepName { name: "put".into(), occurrence: 1, offset: 0, monitor: None };
+        let begin = What::Begin { step: step.clone(), thread: 7, waits: Waits::Forever };
+        let done = What::Done { step: step.clone(), result: StepResult::Done };
         let mut text = Vec::new();
         for what in [begin, done] {
-            let record = Record {
-                at: 1,
-                lane: LaneId(2),
-                what,
-            };
+            let record = Record { at: 1, lane: LaneId(2), what };
             text.extend(serde_json::to_vec(&record).unwrap());
             text.push(b'\n');
         }

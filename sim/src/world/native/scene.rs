@@ -70,11 +70,7 @@ impl Scene {
     /// Writes one record of the lane that runs now. One that cannot be written is missing in the
     /// log, where the harness sees that the step was not done.
     pub(super) fn log(&self, what: What) {
-        let record = Record {
-            at: monotonic_nanoseconds(),
-            lane: LANE.get(),
-            what,
-        };
+        let record = Record { at: monotonic_nanoseconds(), lane: LANE.get(), what };
         if let Ok(mut line) = serde_json::to_vec(&record) {
             line.push(b'\n');
             let _ = rustix::io::write(&self.log, &line);
@@ -84,10 +80,7 @@ impl Scene {
     /// The lane of a thread that this process is about to start: the one that the program names
     /// so.
     pub(super) fn lane_of_thread(&self, name: &str) -> io::Result<LaneId> {
-        let prefix = self.program.processes[usize::from(self.process.0)]
-            .name
-            .len()
-            + 1;
+        let prefix = self.program.processes[usize::from(self.process.0)].name.len() + 1;
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let found = (0u8..).zip(&self.lanes).find(|(index, lane)| {
             let named = lane.name.get(prefix..) == Some(name);
@@ -106,9 +99,7 @@ impl Scene {
         self.log(What::Kill { index: kill.index });
         if kill.victim != self.process {
             if let Err(error) = super::os::wait_for_death(self, kill.victim) {
-                self.log(What::Failed {
-                    why: format!("cannot await a death: {error}"),
-                });
+                self.log(What::Failed { why: format!("cannot await a death: {error}") });
             }
             return;
         }
@@ -169,13 +160,7 @@ pub(super) fn arrive_monitor(
     let lane = LANE.get();
     let occurrence = occurrence(site.name, site.offset == 0);
     let offset = count(site.offset);
-    let step = Step {
-        lane,
-        name: site.name,
-        occurrence,
-        offset,
-        monitor,
-    };
+    let step = Step { lane, name: site.name, occurrence, offset, monitor };
     let Some(scene) = scene() else { return step };
     for kill in &scene.setup.kills {
         let here = kill.target.is_step(lane, site.name, occurrence);
@@ -191,20 +176,12 @@ pub(super) fn arrive_monitor(
     let is_held = |hold: &super::setup::Target| hold.is_step(lane, site.name, occurrence);
     if offset == 0 && scene.setup.holds.iter().any(is_held) {
         let thread = thread_number();
-        scene.log(What::Begin {
-            step: step.name(),
-            thread,
-            waits: Waits::Held,
-        });
+        scene.log(What::Begin { step: step.name(), thread, waits: Waits::Held });
         held();
         sleep_for_ever();
     }
     if let Some(waits) = waits {
-        scene.log(What::Begin {
-            step: step.name(),
-            thread: thread_number(),
-            waits,
-        });
+        scene.log(What::Begin { step: step.name(), thread: thread_number(), waits });
     }
     step
 }
@@ -217,19 +194,14 @@ pub(super) fn limit(step: &Step, length: usize) -> usize {
             && kill.target.is_step(step.lane, step.name, step.occurrence)
             && kill.target.offset > step.offset
     });
-    let least = inside
-        .map(|kill| (kill.target.offset - step.offset) as usize)
-        .min();
+    let least = inside.map(|kill| (kill.target.offset - step.offset) as usize).min();
     least.map_or(length, |least| least.min(length))
 }
 
 /// The lane has done the step. `whole` is false where its transfer goes on.
 pub(super) fn done(step: &Step, result: StepResult, whole: bool) {
     let Some(scene) = scene() else { return };
-    scene.log(What::Done {
-        step: step.name(),
-        result,
-    });
+    scene.log(What::Done { step: step.name(), result });
     let here = |kill: &&Kill| {
         kill.place == Place::After && kill.target.is_step(step.lane, step.name, step.occurrence)
     };
@@ -259,10 +231,7 @@ pub(super) fn count(bytes: usize) -> u32 {
 }
 
 fn thread_number() -> u32 {
-    rustix::thread::gettid()
-        .as_raw_nonzero()
-        .get()
-        .unsigned_abs()
+    rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs()
 }
 
 fn monotonic_nanoseconds() -> u64 {

@@ -27,10 +27,7 @@ pub(super) struct ObjectName {
 impl ObjectName {
     pub(super) fn of(descriptor: impl AsFd) -> io::Result<Self> {
         let inode = rustix::fs::fstat(&descriptor)?.st_ino;
-        Ok(Self {
-            descriptor: descriptor.as_fd().as_raw_fd(),
-            inode,
-        })
+        Ok(Self { descriptor: descriptor.as_fd().as_raw_fd(), inode })
     }
 
     /// Opens the object anew in this process.

@@ -32,9 +32,7 @@ pub fn subject_main() -> ! {
         Ok(()) => 0,
         Err(problem) => {
             match super::scene::scene() {
-                Some(scene) => scene.log(What::Failed {
-                    why: problem.to_string(),
-                }),
+                Some(scene) => scene.log(What::Failed { why: problem.to_string() }),
                 // The harness may be gone, which is nobody's fault.
                 None => eprintln!("midput: this process cannot take part in its run: {problem}"),
             }
@@ -63,10 +61,7 @@ fn play() -> Result<(), Problem> {
         life = Some(write_end(scene, process)?);
         note_start(scene, process)?;
     }
-    scene.log(What::Started {
-        pid: std::process::id(),
-        watchdog,
-    });
+    scene.log(What::Started { pid: std::process::id(), watchdog });
     allow_start();
     perform(scene, start.as_ref().map(|start| start.argument.as_slice()))?;
     drop(life);
@@ -76,9 +71,7 @@ fn play() -> Result<(), Problem> {
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK);
 
 fn position(program: &Program, name: &str) -> Result<ProcessId, Problem> {
-    let found = (0u8..)
-        .zip(&program.processes)
-        .find(|(_, process)| process.name == name);
+    let found = (0u8..).zip(&program.processes).find(|(_, process)| process.name == name);
     let (index, _) = found.ok_or_else(|| format!("the program has no process '{name}'"))?;
     Ok(ProcessId(index))
 }
@@ -118,8 +111,6 @@ fn watch(lifeline: OwnedFd) -> Result<u32, Problem> {
         }
         let _ = kill_process(getpid(), rustix::process::Signal::KILL);
     };
-    std::thread::Builder::new()
-        .name("watchdog".to_owned())
-        .spawn(watch)?;
+    std::thread::Builder::new().name("watchdog".to_owned()).spawn(watch)?;
     Ok(hear.recv()?.as_raw_nonzero().get().unsigned_abs())
 }
