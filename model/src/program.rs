@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct ProcessId(pub u8);
 
 /// A lane (one thread of one process), by its position in [`Program::lanes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LaneId(pub u8);
 
 /// A queue of the scenario, by its position in [`Program::queues`].
@@ -84,7 +84,11 @@ pub struct Instruction {
 
 impl From<Operation> for Instruction {
     fn from(operation: Operation) -> Self {
-        Self { after: None, until: None, operation }
+        Self {
+            after: None,
+            until: None,
+            operation,
+        }
     }
 }
 
@@ -188,10 +192,32 @@ impl Operation {
             Self::CancelJoinThread { .. } => "cancel_join_thread",
             Self::Start { .. } => "start",
             Self::Join { .. } => "join",
-            Self::Signal { signal: Signal::Terminate, .. } => "terminate",
-            Self::Signal { signal: Signal::Kill, .. } => "kill",
+            Self::Signal {
+                signal: Signal::Terminate,
+                ..
+            } => "terminate",
+            Self::Signal {
+                signal: Signal::Kill,
+                ..
+            } => "kill",
             Self::Thread { .. } => "thread",
             Self::Exit { .. } => "exit",
+        }
+    }
+
+    /// The queue that it is about, if it is about one.
+    pub fn queue(&self) -> Option<QueueId> {
+        match *self {
+            Self::Put { queue, .. }
+            | Self::Get { queue, .. }
+            | Self::Size { queue }
+            | Self::Empty { queue }
+            | Self::Full { queue }
+            | Self::Close { queue }
+            | Self::CloseReader { queue }
+            | Self::JoinThread { queue }
+            | Self::CancelJoinThread { queue } => Some(queue),
+            _ => None,
         }
     }
 
@@ -328,8 +354,6 @@ pub enum LaneRole {
 impl Program {
     /// Every lane that can exist, in the fixed order that everything else uses: process by
     /// process, its main lane, its further threads, then one feeder for each queue.
-    ///
-    /// With one queue its feeder is `P1.feed`; with several it is `P1.feed-` and the queue's name.
     pub fn lanes(&self) -> Vec<Lane> {
         let mut lanes = Vec::new();
         for (process, program) in (0u8..).zip(&self.processes) {
@@ -341,16 +365,20 @@ impl Program {
                     role: LaneRole::Program(index),
                 });
             }
-            for (queue, parameters) in (0u8..).zip(&self.queues) {
-                let name = if self.queues.len() == 1 {
-                    format!("{}.feed", program.name)
-                } else {
-                    format!("{}.feed-{}", program.name, parameters.name)
-                };
-                lanes.push(Lane { name, process, role: LaneRole::Feeder(QueueId(queue)) });
+            for queue in (0u8..).take(self.queues.len()).map(QueueId) {
+                let name = format!("{}.{}", program.name, self.feeder_name(queue));
+                lanes.push(Lane { name, process, role: LaneRole::Feeder(queue) });
             }
         }
         lanes
+    }
+
+    /// The name of a queue's feeder thread: `feed`, or with several queues `feed-jobs`.
+    pub fn feeder_name(&self, queue: QueueId) -> String {
+        match self.queues.get(usize::from(queue.0)) {
+            Some(parameters) if self.queues.len() > 1 => format!("feed-{}", parameters.name),
+            _ => "feed".to_owned(),
+        }
     }
 
     /// The lane at `index` of a process; 0 is its main lane.
@@ -359,12 +387,21 @@ impl Program {
             .iter()
             .map(|program| program.lanes.len() + self.queues.len())
             .sum();
-        LaneId(u8::try_from(before).unwrap_or(u8::MAX).saturating_add(index))
+        LaneId(
+            u8::try_from(before)
+                .unwrap_or(u8::MAX)
+                .saturating_add(index),
+        )
     }
 
     /// The feeder lane of a process for a queue.
     pub fn feeder_of(&self, process: ProcessId, queue: QueueId) -> LaneId {
         let lanes = self.processes[usize::from(process.0)].lanes.len();
-        self.lane_of(process, u8::try_from(lanes).unwrap_or(u8::MAX).saturating_add(queue.0))
+        self.lane_of(
+            process,
+            u8::try_from(lanes)
+                .unwrap_or(u8::MAX)
+                .saturating_add(queue.0),
+        )
     }
 }

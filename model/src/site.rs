@@ -21,7 +21,11 @@ pub struct Site {
 
 impl std::fmt::Display for Site {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {}[{}]", self.lane, self.step, self.occurrence)?;
+        write!(
+            formatter,
+            "{} {}[{}]",
+            self.lane, self.step, self.occurrence
+        )?;
         if self.offset > 0 {
             write!(formatter, "+{}", self.offset)?;
         }
@@ -41,7 +45,9 @@ impl std::str::FromStr for Site {
     type Err = NoSite;
 
     fn from_str(text: &str) -> Result<Self, NoSite> {
-        parse(text).ok_or_else(|| NoSite { text: text.to_owned() })
+        parse(text).ok_or_else(|| NoSite {
+            text: text.to_owned(),
+        })
     }
 }
 
@@ -53,7 +59,10 @@ fn parse(text: &str) -> Option<Site> {
         "" => 0,
         _ => rest.strip_prefix('+')?.parse().ok()?,
     };
-    let occurrence = occurrence.parse().ok().filter(|&occurrence| occurrence > 0)?;
+    let occurrence = occurrence
+        .parse()
+        .ok()
+        .filter(|&occurrence| occurrence > 0)?;
     let plain = |name: &str| !name.is_empty() && !name.contains(char::is_whitespace);
     (plain(lane) && plain(step)).then(|| Site {
         lane: lane.to_owned(),
@@ -76,7 +85,14 @@ mod tests {
 
     #[test]
     fn what_is_no_site_is_refused() {
-        for text in ["", "P1.feed", "P1.feed x", "P1.feed x[0]", "P1.feed x[1]-3", "a b c[1]"] {
+        for text in [
+            "",
+            "P1.feed",
+            "P1.feed x",
+            "P1.feed x[0]",
+            "P1.feed x[1]-3",
+            "a b c[1]",
+        ] {
             assert!(text.parse::<Site>().is_err(), "{text}");
         }
     }

@@ -1,1 +1,18 @@
-//! To be filled.
+//! A simulated kernel, schedules, kills and checks for queues between processes.
+
+pub mod case;
+pub mod check;
+pub mod counterexample;
+pub mod host;
+pub mod keep;
+pub mod kernel;
+mod payload;
+pub mod schedule;
+mod script;
+pub mod settings;
+pub mod subject;
+pub mod sweep;
+pub mod trace;
+pub mod world;
+
+pub use script::Stage;

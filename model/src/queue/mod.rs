@@ -1,1 +1,3 @@
 //! The queue disciplines as machines.
+
+pub mod classic;

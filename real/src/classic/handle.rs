@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::connection::{Connection, Direction};
 use super::is_closed_descriptor;
-use super::queue::Queue;
+use super::queue::{Queue, slots};
 use crate::codec::Codec;
 use crate::os::{Exported, Os};
 use crate::process::passing;
@@ -35,6 +35,16 @@ pub struct QueueHandle {
 }
 
 impl QueueHandle {
+    /// The handle of a queue whose objects have these names, in the order of
+    /// [`exported`](Self::exported).
+    ///
+    /// # Errors
+    /// `InvalidInput` where `maxsize` is over 2,147,483,647 (`Q1`).
+    pub fn new(maxsize: usize, exported: [Exported; 5]) -> io::Result<Self> {
+        let [reader, writer, rlock, wlock, sem] = exported;
+        Ok(Self { maxsize: slots(maxsize)?, reader, writer, rlock, wlock, sem })
+    }
+
     /// What a child must inherit to use the queue.
     pub fn exported(&self) -> [Exported; 5] {
         [self.reader, self.writer, self.rlock, self.wlock, self.sem]

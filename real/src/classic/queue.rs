@@ -55,6 +55,7 @@ impl<T, O: Os, C> std::fmt::Debug for Queue<T, O, C> {
 struct Local<T, O: Os> {
     this: ThisProcess<O>,
     maxsize: u32,
+    feeder_name: String,
     reader: Connection<O>,
     writer: Connection<O>,
     rlock: O::Semaphore,
@@ -74,6 +75,18 @@ struct State {
     join_finalizer: Option<FinalizerKey>,
 }
 
+/// The slots of a queue for at most `maxsize` items (`Q1`).
+pub(super) fn slots(maxsize: usize) -> io::Result<u32> {
+    match u32::try_from(maxsize) {
+        Ok(0) => Ok(UNBOUNDED),
+        Ok(maxsize) if maxsize <= UNBOUNDED => Ok(maxsize),
+        _ => {
+            let message = "a queue holds at most 2147483647 items; pass 0 for no bound";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+        }
+    }
+}
+
 impl<T, O: Os> Local<T, O> {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -88,14 +101,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
     /// `InvalidInput` where `maxsize` is over 2,147,483,647 (`Q1`), and what the system says
     /// where it has no memory or descriptor left.
     pub fn create(this: &ThisProcess<O>, maxsize: usize) -> io::Result<Self> {
-        let maxsize = match u32::try_from(maxsize) {
-            Ok(0) => UNBOUNDED,
-            Ok(maxsize) if maxsize <= UNBOUNDED => maxsize,
-            _ => {
-                let message = "a queue holds at most 2147483647 items; pass 0 for no bound";
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-            }
-        };
+        let maxsize = slots(maxsize)?;
         let os = this.os();
         let (reader, writer) = os.pipe()?;
         let [rlock, wlock, sem] = os.semaphores([
@@ -154,6 +160,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
         let local = Local {
             this: this.clone(),
             maxsize,
+            feeder_name: "feed".to_owned(),
             reader: Connection::reader(os, reader),
             writer: Connection::writer(os, writer),
             rlock,
@@ -166,6 +173,16 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             local: Arc::new(local),
             codec: PhantomData,
         }
+    }
+
+    /// The same queue, whose feeder thread has this name in this process instead of `feed`. It has
+    /// an effect on a queue that was just made or attached and not cloned yet.
+    #[must_use]
+    pub fn with_feeder_named(mut self, name: &str) -> Self {
+        if let Some(local) = Arc::get_mut(&mut self.local) {
+            name.clone_into(&mut local.feeder_name);
+        }
+        self
     }
 
     /// The queue as it is named to a child that inherits its objects.
@@ -244,7 +261,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             codec: PhantomData,
         };
         let site = Site::new("feeder.start");
-        let thread = os.thread_start("feed", move || feeder.run(), site).await?;
+        let thread = os.thread_start(&local.feeder_name, move || feeder.run(), site).await?;
 
         let mut state = local.state();
         state.feeder_started = true;

@@ -4,7 +4,7 @@ mod child;
 pub(crate) mod passing;
 
 pub use child::{Process, StartError};
-pub use passing::OnlyByInheritance;
+pub use passing::{OnlyByInheritance, inherit};
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;

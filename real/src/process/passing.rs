@@ -41,7 +41,12 @@ pub(crate) fn while_starting<R>(encode: impl FnOnce() -> R) -> (R, Vec<Exported>
 }
 
 /// Adds to what the process that is being started inherits.
-pub(crate) fn inherit(objects: &[Exported]) -> Result<(), OnlyByInheritance> {
+///
+/// A type that stands for kernel objects calls it where it is serialized.
+///
+/// # Errors
+/// Where no process is being started in this thread.
+pub fn inherit(objects: &[Exported]) -> Result<(), OnlyByInheritance> {
     INHERIT.with_borrow_mut(|inherit| {
         let inherit = inherit.as_mut().ok_or(OnlyByInheritance)?;
         for object in objects {

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::io::{Errno, FdFlags};
@@ -26,9 +27,17 @@ enum Inherited {
     Mapping(WeakMapping),
 }
 
-/// What this process was started with, where it was started as a worker. To be called once,
-/// before anything else.
-pub(crate) fn inherited_start() -> Option<io::Result<Start>> {
+/// What this process was started with, where it was started as a worker; nothing when it was asked
+/// for before. For those who run their workers over an [`Os`](crate::os::Os) of their own instead
+/// of by [`init`](crate::init); to be called before anything else.
+///
+/// # Errors
+/// What the system says where the descriptors that the start names are not there.
+pub fn inherited_start() -> Option<io::Result<Start>> {
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    if ASKED.swap(true, Ordering::Relaxed) {
+        return None;
+    }
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != WORKER_FLAG {
         return None;

@@ -19,8 +19,8 @@ pub use process::Process;
 pub use semaphore::Semaphore;
 pub use thread::Thread;
 
-pub(crate) use inherited::inherited_start;
-pub(crate) use process::allow_start;
+pub use inherited::inherited_start;
+pub use process::allow_start;
 
 use std::convert::Infallible;
 use std::future::Future;

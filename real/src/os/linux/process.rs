@@ -23,8 +23,9 @@ pub(super) const WORKER_FLAG: &str = "--midput-worker";
 /// Whether this program would run a worker if it were started as one.
 static ALLOWED: AtomicBool = AtomicBool::new(false);
 
-/// Says that this program looks at [`inherited_start`](super::inherited_start) first.
-pub(crate) fn allow_start() {
+/// Says that this program looks at [`inherited_start`](super::inherited_start) first, so that it
+/// may start processes.
+pub fn allow_start() {
     ALLOWED.store(true, Ordering::Relaxed);
 }
 

@@ -1,1 +1,0 @@
-//! Every reachable state of a machine, breadth first.

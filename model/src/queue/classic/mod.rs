@@ -1,0 +1,385 @@
+//! CPython's `multiprocessing.Queue`, step by step, hazards included.
+//!
+//! [`Classic`] is the machine of a whole program: every lane of every process, the queues between
+//! them, and the processes' lives. One action is one step of one lane (a program point of
+//! [`Point`]), the expiry of a wait, or something that the environment does: a kill, an
+//! interruption, a short transfer.
+//!
+//! ```
+//! use midput_model::machine::Machine;
+//! use midput_model::program::*;
+//! use midput_model::queue::classic::{Classic, Environment};
+//!
+//! let queue = QueueId(0);
+//! let put = Operation::Put { queue, item: ItemId(0), timeout: Timeout::Never };
+//! let program = Program {
+//!     queues: vec![QueueParameters { name: "jobs".into(), maxsize: 1, pipe_slots: 16 }],
+//!     items: vec![Item { name: "a".into(), bytes: 16, producer: ProcessId(0), queue }],
+//!     processes: vec![ProcessProgram {
+//!         name: "P0".into(),
+//!         lanes: vec![LaneProgram { name: "main".into(), instructions: vec![put.into()] }],
+//!     }],
+//! };
+//! let machine = Classic::new(program, Environment::default());
+//! let mut state = machine.initial();
+//! let mut enabled = Vec::new();
+//! machine.enabled(&state, &mut enabled);
+//! let observation = machine.apply(&mut state, &enabled[0]).unwrap();
+//! assert_eq!(observation.step, "put");
+//! ```
+
+use arrayvec::ArrayVec;
+
+use crate::contract::Historic;
+use crate::event::{Blocked, End, Event};
+use crate::machine::{Machine, Refused};
+use crate::os::process::ProcessState;
+use crate::program::{Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
+use crate::step::StepResult;
+
+pub use ending::Ending;
+pub use from::From;
+pub use point::Point;
+pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};
+pub use waits::{Waits, why_stuck};
+
+mod ending;
+mod from;
+mod need;
+mod point;
+mod process;
+mod queue;
+mod state;
+mod transfer;
+mod waits;
+
+/// The header of a frame up to 2 GiB, in bytes (`WF1`).
+pub const HEADER_BYTES: u32 = 4;
+/// Frames up to this payload are one write; above it header and payload are two (`WF2`).
+pub const ONE_WRITE_MAX: u32 = 16384;
+
+/// How time passes in the model, which has no clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Time {
+    /// A wait expires only when nothing else can happen, deadlines in their order.
+    #[default]
+    Patient,
+    /// A wait may expire from the moment that it blocks.
+    Any,
+}
+
+/// What the environment may do to the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// How time passes.
+    pub time: Time,
+    /// How many kills may happen, in all.
+    pub kills: u8,
+    /// Which processes may be killed.
+    pub victims: Vec<ProcessId>,
+    /// By which signals; none means SIGKILL.
+    pub signals: Vec<Signal>,
+    /// Whether a call may be seen to wait past its deadline ([`Action::Overdue`], only with
+    /// [`Time::Any`]).
+    pub overdue: bool,
+}
+
+/// One thing that can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// A lane does its next step.
+    Step {
+        /// Which lane.
+        lane: LaneId,
+    },
+    /// A lane's next step moves only so many bytes and its call returns short.
+    Short {
+        /// Which lane.
+        lane: LaneId,
+        /// So many.
+        bytes: u32,
+    },
+    /// A signal handler interrupts the lane's blocked call, which is then made again.
+    Interrupt {
+        /// Which lane.
+        lane: LaneId,
+    },
+    /// The lane's wait reaches its deadline.
+    Expire {
+        /// Which lane.
+        lane: LaneId,
+    },
+    /// The lane is seen to wait past its call's deadline in a step that has none.
+    Overdue {
+        /// Which lane.
+        lane: LaneId,
+    },
+    /// A process is killed from outside, here and now.
+    Kill {
+        /// Which process.
+        process: ProcessId,
+        /// By which signal.
+        signal: Signal,
+    },
+    /// A process that was sent a signal dies of it.
+    Die {
+        /// Which process.
+        process: ProcessId,
+    },
+}
+
+/// What somebody who watches an action sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// The lane that did a step, if it was one.
+    pub lane: Option<LaneId>,
+    /// The step's name, or `kill`, `die`, `overdue`.
+    pub step: &'static str,
+    /// What the operating system answered.
+    pub result: StepResult,
+    /// What it adds to the history.
+    pub events: ArrayVec<Event, 4>,
+}
+
+/// The events of one action while it is carried out.
+type Events = ArrayVec<Event, 4>;
+
+/// The machine of a program of classic queues.
+#[derive(Clone, Debug)]
+pub struct Classic {
+    program: Program,
+    lanes: Vec<Lane>,
+    environment: Environment,
+}
+
+impl Classic {
+    /// The machine of `program` in `environment`.
+    pub fn new(program: Program, environment: Environment) -> Self {
+        Self { lanes: program.lanes(), program, environment }
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Every lane, by its id.
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// The lanes whose next step can be done now, one bit for each; deadlines not considered.
+    pub fn ready(&self, state: &State) -> u64 {
+        (0..self.lanes.len())
+            .filter(|&lane| self.can_step(state, LaneId(lane_number(lane))))
+            .fold(0, |ready, lane| ready | 1 << lane)
+    }
+
+    /// How the run stands: the lanes that have begun, have not ended and cannot step.
+    pub fn end(&self, state: &State) -> End {
+        let blocked = (0..self.lanes.len()).map(|lane| LaneId(lane_number(lane))).filter(|&lane| {
+            let point = state.lane(lane).point;
+            !matches!(point, Point::NotStarted | Point::Ended) && !self.is_idle_feeder(state, lane)
+        });
+        let blocked = blocked.map(|lane| Blocked {
+            lane,
+            step: state.lane(lane).point.step().to_owned(),
+            offset: state.lane(lane).moved,
+            leaving: state.lane(lane).leaving.is_some(),
+        });
+        End { blocked: blocked.collect() }
+    }
+
+    /// Whether a lane is a feeder that sleeps because it has nothing to do: it waits for nobody
+    /// in particular and ends with its process.
+    fn is_idle_feeder(&self, state: &State, lane: LaneId) -> bool {
+        state.lane(lane).point == Point::FeedWake
+            && matches!(self.role(lane), LaneRole::Feeder(queue)
+                if !state.local(self.process_of(lane), queue).notified)
+    }
+
+    fn role(&self, lane: LaneId) -> LaneRole {
+        self.lanes[usize::from(lane.0)].role
+    }
+
+    fn process_of(&self, lane: LaneId) -> ProcessId {
+        self.lanes[usize::from(lane.0)].process
+    }
+
+    /// The queue that a lane's next step is about.
+    fn queue_of(&self, state: &State, lane: LaneId) -> QueueId {
+        match self.role(lane) {
+            LaneRole::Feeder(queue) => queue,
+            LaneRole::Program(_) => match self.operation_of(state, lane) {
+                Some(operation) => operation.queue().unwrap_or(QueueId(0)),
+                None => self.leaving_queue(state, lane),
+            },
+        }
+    }
+}
+
+/// A lane's position as the number in its id. A program has at most 64 lanes.
+fn lane_number(index: usize) -> u8 {
+    u8::try_from(index).unwrap_or(u8::MAX)
+}
+
+impl Machine for Classic {
+    type State = State;
+    type Action = Action;
+    type Observation = Observation;
+
+    fn initial(&self) -> State {
+        let mut state = State::new(&self.program, self.lanes.len(), self.environment.kills);
+        state.processes[0].state = ProcessState::Running;
+        state.open_ends(ProcessId(0));
+        // The first call of P0.main is part of the initial state; see `first_events`.
+        self.begin(&mut state, LaneId(0), &mut Events::new());
+        state
+    }
+
+    fn enabled(&self, state: &State, out: &mut Vec<Action>) {
+        let before = out.len();
+        for lane in (0..self.lanes.len()).map(|lane| LaneId(lane_number(lane))) {
+            if self.can_step(state, lane) {
+                out.push(Action::Step { lane });
+            }
+        }
+        for (process, entry) in (0u8..).zip(&state.processes) {
+            if matches!(entry.state, ProcessState::Dying(_)) {
+                out.push(Action::Die { process: ProcessId(process) });
+            }
+        }
+        match self.environment.time {
+            Time::Any => self.all_expiries(state, out),
+            Time::Patient if out.len() == before => self.next_expiry(state, out),
+            Time::Patient => {}
+        }
+    }
+
+    fn disturbances(&self, state: &State, out: &mut Vec<Action>) {
+        if self.environment.overdue {
+            self.overdue_calls(state, out);
+        }
+        if state.kills_left == 0 {
+            return;
+        }
+        for &process in &self.environment.victims {
+            if state.process(process).state.is_alive() {
+                if self.environment.signals.is_empty() {
+                    out.push(Action::Kill { process, signal: Signal::Kill });
+                }
+                for &signal in &self.environment.signals {
+                    out.push(Action::Kill { process, signal });
+                }
+            }
+        }
+    }
+
+    fn apply(&self, state: &mut State, action: &Action) -> Result<Observation, Refused> {
+        let mut events = Events::new();
+        let (lane, step, result) = match *action {
+            Action::Step { lane } => self.step_lane(state, lane, None, &mut events)?,
+            Action::Short { lane, bytes } => {
+                self.step_lane(state, lane, Some(bytes), &mut events)?
+            }
+            Action::Interrupt { lane } => self.interrupt(state, lane)?,
+            Action::Expire { lane } => self.expire(state, lane, &mut events)?,
+            Action::Overdue { lane } => {
+                state.lane_mut(lane).overdue = true;
+                events.push(Event::Overdue { lane });
+                (None, "overdue", StepResult::Done)
+            }
+            Action::Kill { process, signal } => {
+                self.kill(state, process, signal, &mut events)?;
+                (None, "kill", StepResult::Done)
+            }
+            Action::Die { process } => {
+                self.die(state, process, &mut events)?;
+                (None, "die", StepResult::Done)
+            }
+        };
+        Ok(Observation { lane, step, result, events })
+    }
+}
+
+impl Historic for Classic {
+    fn program(&self) -> &Program {
+        &self.program
+    }
+
+    fn first_events(&self) -> Vec<Event> {
+        Classic::first_events(self).to_vec()
+    }
+
+    fn events(observation: &Observation) -> &[Event] {
+        &observation.events
+    }
+
+    fn end(&self, state: &State) -> End {
+        Classic::end(self, state)
+    }
+}
+
+/// What a step was: its lane, its name and its result.
+type Stepped = (Option<LaneId>, &'static str, StepResult);
+
+impl Classic {
+    /// What the history holds before the first action: the first call of `P0.main`.
+    pub fn first_events(&self) -> ArrayVec<Event, 4> {
+        let mut state = State::new(&self.program, self.lanes.len(), 0);
+        let mut events = Events::new();
+        self.begin(&mut state, LaneId(0), &mut events);
+        events
+    }
+
+    fn step_lane(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        limit: Option<u32>,
+        events: &mut Events,
+    ) -> Result<Stepped, Refused> {
+        let point = state.lane(lane).point;
+        if !self.can_step(state, lane) {
+            return Err(self.refused(lane, point, "its step is not enabled"));
+        }
+        let result = match point {
+            _ if point.writes() => self.step_write(state, lane, limit),
+            _ if point.reads() => self.step_read(state, lane, limit, events)?,
+            Point::Leave
+            | Point::LeaveThreadJoin
+            | Point::LeaveChildJoin
+            | Point::Exit
+            | Point::AwaitDeath
+            | Point::ProcessStart
+            | Point::ProcessJoin
+            | Point::ProcessTerminate
+            | Point::ProcessKill
+            | Point::ThreadStart => self.step_process(state, lane, events)?,
+            _ if matches!(self.role(lane), LaneRole::Feeder(_)) => self.step_feeder(state, lane),
+            _ => self.step_call(state, lane, events),
+        };
+        Ok((Some(lane), point.step(), result))
+    }
+
+    /// Interrupts a blocked call: nothing changes but that the call is made anew (`PEP 475`).
+    fn interrupt(&self, state: &mut State, lane: LaneId) -> Result<Stepped, Refused> {
+        let point = state.lane(lane).point;
+        let waiting = state.lane_mut(lane);
+        if matches!(point, Point::NotStarted | Point::Ended) {
+            return Err(self.refused(lane, point, "there is nothing to interrupt"));
+        }
+        // A write that has moved some bytes returns them; the rest is a new call (`WF2`).
+        let result = if waiting.in_call { StepResult::Moved(0) } else { StepResult::Interrupted };
+        waiting.in_call = false;
+        Ok((Some(lane), point.step(), result))
+    }
+
+    fn refused(&self, lane: LaneId, point: Point, why: &str) -> Refused {
+        let name = &self.lanes[usize::from(lane.0)].name;
+        Refused(format!("{name} stands at {}: {why}", point.step()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! What each step waits for, and how the waits expire.
+
+use crate::machine::Refused;
+use crate::os::pipe::{Taken, Written};
+use crate::program::{LaneId, Operation, Outcome, Timeout};
+use crate::step::StepResult;
+
+use super::point::Point;
+use super::state::State;
+use super::{Action, Classic, Events, Stepped, Time};
+
+impl Classic {
+    /// Whether a lane's next step can be done now: what it waits for is there, or it does not
+    /// wait (one try, or a deadline that has passed).
+    pub(super) fn can_step(&self, state: &State, lane: LaneId) -> bool {
+        match state.lane(lane).point {
+            Point::NotStarted | Point::Ended => false,
+            _ => self.is_available(state, lane) || self.is_one_try(state, lane),
+        }
+    }
+
+    /// Whether what the lane's next step waits for is there.
+    pub(super) fn is_available(&self, state: &State, lane: LaneId) -> bool {
+        let process = self.process_of(lane);
+        let current = state.lane(lane);
+        let queue = || state.queue(self.queue_of(state, lane));
+        let local = || state.local(process, self.queue_of(state, lane));
+        match current.point {
+            Point::PutAcquire => queue().slots.value() > 0,
+            Point::GetAcquire => queue().read_lock.semaphore.value() > 0,
+            Point::FeedAcquire => queue().write_lock.semaphore.value() > 0,
+            Point::PutLock | Point::SentinelLock | Point::FeedLock => local().locked_by.is_none(),
+            Point::FeedWake => local().notified && local().locked_by.is_none(),
+            Point::GetPoll => {
+                !local().reader_open || queue().pipe.preview_read(1) != Taken::WouldBlock
+            }
+            Point::GetHeader | Point::GetBody => {
+                !local().reader_open || queue().pipe.preview_read(1) != Taken::WouldBlock
+            }
+            point if point.writes() => {
+                !local().writer_open || self.preview_write(state, lane) != Written::WouldBlock
+            }
+            Point::FeederJoin => {
+                let feeder = self.program.feeder_of(process, self.queue_of(state, lane));
+                state.lane(feeder).point == Point::Ended
+            }
+            Point::LeaveThreadJoin => {
+                let thread = self.leaving_thread(state, lane);
+                thread.is_none_or(|thread| state.lane(thread).point == Point::Ended)
+            }
+            Point::LeaveChildJoin | Point::ProcessJoin | Point::AwaitDeath => {
+                self.awaited_process(state, lane)
+                    .is_none_or(|process| state.process(process).state.exit().is_some())
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether the lane's next step makes one try: `nowait`, a time-out that is not positive
+    /// (`Q10`), a deadline that has passed, or a look that never waits.
+    fn is_one_try(&self, state: &State, lane: LaneId) -> bool {
+        match state.lane(lane).point {
+            Point::PutAcquire | Point::GetAcquire | Point::GetPoll | Point::ProcessJoin => {
+                self.timeout_of(state, lane).is_one_try()
+                    || state.lane(lane).remaining_ms == Some(0)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the lane waits in a step that a deadline ends.
+    fn is_timed_wait(&self, state: &State, lane: LaneId) -> bool {
+        matches!(
+            state.lane(lane).point,
+            Point::PutAcquire | Point::GetAcquire | Point::GetPoll | Point::ProcessJoin
+        ) && self.timeout_of(state, lane).limit_milliseconds().is_some()
+            && !self.can_step(state, lane)
+    }
+
+    pub(super) fn timeout_of(&self, state: &State, lane: LaneId) -> Timeout {
+        self.operation_of(state, lane).map_or(Timeout::Never, |operation| operation.timeout())
+    }
+
+    /// The operation that a lane is in, unless it is leaving or is a feeder.
+    pub(super) fn operation_of(&self, state: &State, lane: LaneId) -> Option<Operation> {
+        let current = state.lane(lane);
+        if current.leaving.is_some() {
+            return None;
+        }
+        let crate::program::LaneRole::Program(index) = self.role(lane) else { return None };
+        let process = self.process_of(lane);
+        let program = &self.program.processes[usize::from(process.0)].lanes[usize::from(index)];
+        let instruction = program.instructions.get(usize::from(current.instruction))?;
+        Some(instruction.operation)
+    }
+
+    /// Under [`Time::Any`], every wait that blocks may expire.
+    pub(super) fn all_expiries(&self, state: &State, out: &mut Vec<Action>) {
+        let lanes = (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane)));
+        out.extend(
+            lanes.filter(|&lane| self.is_timed_wait(state, lane)).map(|lane| Action::Expire { lane }),
+        );
+    }
+
+    /// Under [`Time::Patient`], the earliest deadline, of the first lane among equals.
+    pub(super) fn next_expiry(&self, state: &State, out: &mut Vec<Action>) {
+        let lanes = (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane)));
+        let earliest = lanes
+            .filter(|&lane| self.is_timed_wait(state, lane))
+            .min_by_key(|&lane| (state.lane(lane).remaining_ms, lane));
+        out.extend(earliest.map(|lane| Action::Expire { lane }));
+    }
+
+    /// The calls that wait in a step without a deadline although they have one themselves (`Q9`).
+    pub(super) fn overdue_calls(&self, state: &State, out: &mut Vec<Action>) {
+        if self.environment.time != Time::Any {
+            return;
+        }
+        for lane in (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane))) {
+            let current = state.lane(lane);
+            let begun = !matches!(current.point, Point::NotStarted | Point::Ended);
+            let bounded = self.timeout_of(state, lane) != Timeout::Never;
+            let waits = begun && !self.can_step(state, lane) && !self.is_timed_wait(state, lane);
+            if bounded && waits && !current.overdue {
+                out.push(Action::Overdue { lane });
+            }
+        }
+    }
+
+    /// The lane's wait reaches its deadline: what it waited for is not there.
+    pub(super) fn expire(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        events: &mut Events,
+    ) -> Result<Stepped, Refused> {
+        let point = state.lane(lane).point;
+        if !self.is_timed_wait(state, lane) {
+            return Err(self.refused(lane, point, "it does not wait for a deadline"));
+        }
+        if let Some(passed) = state.lane(lane).remaining_ms {
+            for other in &mut state.lanes {
+                if let Some(remaining) = &mut other.remaining_ms {
+                    *remaining = remaining.saturating_sub(passed);
+                }
+            }
+        }
+        self.unavailable(state, lane, events);
+        Ok((Some(lane), point.step(), StepResult::Unavailable))
+    }
+
+    /// A try has found nothing, or a wait has expired.
+    pub(super) fn unavailable(&self, state: &mut State, lane: LaneId, events: &mut Events) {
+        match state.lane(lane).point {
+            Point::PutAcquire => self.finish(state, lane, Outcome::Full, events),
+            Point::GetAcquire => self.finish(state, lane, Outcome::Empty, events),
+            Point::GetPoll => {
+                let current = state.lane_mut(lane);
+                current.failure = Some(Outcome::Empty);
+                current.point = Point::GetReleaseLock;
+            }
+            // `Process.join` returns nothing, whether the process has ended or not (LC6).
+            _ => self.finish(state, lane, Outcome::Done, events),
+        }
+    }
+
+    /// Sets the deadline of the lane's call, counted from now.
+    pub(super) fn start_deadline(&self, state: &mut State, lane: LaneId) {
+        if self.environment.time == Time::Patient {
+            let limit = self.timeout_of(state, lane).limit_milliseconds();
+            state.lane_mut(lane).remaining_ms = limit;
+        }
+    }
+}

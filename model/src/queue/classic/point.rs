@@ -1,0 +1,187 @@
+//! The program points: where a lane can stand, what its next step is called, and what it awaits.
+
+/// Where a lane stands: the step that it will do next.
+///
+/// The names in brackets are the steps of the documented protocol: `p0`-`p5` for put, `f1`-`f7`
+/// for the feeder, `g0`-`g6` for get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Point {
+    /// The lane has not begun.
+    NotStarted,
+    /// The lane has ended, or its process is dead.
+    Ended,
+    /// `after P1 died`.
+    AwaitDeath,
+
+    /// Closed? (`p0`)
+    Put,
+    /// Take a slot (`p1`).
+    PutAcquire,
+    /// Lock the local condition (`p2`).
+    PutLock,
+    /// Start the feeder (`p3`).
+    PutStart,
+    /// Into the local buffer (`p4`).
+    PutAppend,
+    /// Tell the feeder (`p5`).
+    PutNotify,
+    /// Unlock (`p5`).
+    PutUnlock,
+
+    /// Closed? (`g0`)
+    Get,
+    /// Take the read lock (`g1`).
+    GetAcquire,
+    /// Wait for a byte (`g2`, timed and non-blocking only).
+    GetPoll,
+    /// Read the frame's header.
+    GetHeader,
+    /// Read the frame's payload.
+    GetBody,
+    /// Give the read lock back.
+    GetReleaseLock,
+    /// Give the slot back.
+    GetReleaseSlot,
+    /// Decode the payload.
+    GetDecode,
+
+    /// Read the slots' semaphore (`qsize`, `full`).
+    ReadValue,
+    /// Look into the pipe (`empty`).
+    LookInPipe,
+    /// `close`: closed from now on.
+    Close,
+    /// Lock the local condition, to tell the feeder to end.
+    SentinelLock,
+    /// The sentinel into the buffer.
+    SentinelAppend,
+    /// Tell the feeder.
+    SentinelNotify,
+    /// Unlock.
+    SentinelUnlock,
+    /// `join_thread`: closed?
+    JoinThread,
+    /// Wait for the feeder's end.
+    FeederJoin,
+    /// `cancel_join_thread`.
+    CancelJoinThread,
+    /// `close reader`.
+    CloseReader,
+
+    /// Start a process.
+    ProcessStart,
+    /// Wait for a process's end.
+    ProcessJoin,
+    /// Send SIGTERM.
+    ProcessTerminate,
+    /// Send SIGKILL.
+    ProcessKill,
+    /// Start a thread.
+    ThreadStart,
+
+    /// Begin to leave the process (`LC1`).
+    Leave,
+    /// Wait for a further thread of this process.
+    LeaveThreadJoin,
+    /// Wait for a child.
+    LeaveChildJoin,
+    /// End the process.
+    Exit,
+
+    /// Lock the local condition (`f1`).
+    FeedLock,
+    /// Give the lock back and sleep (`f1`).
+    FeedWait,
+    /// Woken: take the lock again (`f1`).
+    FeedWake,
+    /// Unlock (`f1`).
+    FeedUnlock,
+    /// Take from the buffer (`f2`).
+    FeedPop,
+    /// The sentinel: close the reading end (`f3`).
+    FeedCloseReader,
+    /// Close the writing end (`f3`).
+    FeedCloseWriter,
+    /// Encode the item (`f4`).
+    FeedEncode,
+    /// Take the write lock (`f5`).
+    FeedAcquire,
+    /// Header and payload in one write (`f6`, `WF2`).
+    FeedWriteFrame,
+    /// The header alone (`f6`, `WF2`).
+    FeedWriteHeader,
+    /// The payload alone (`f6`, `WF2`).
+    FeedWriteBody,
+    /// Give the write lock back (`f7`).
+    FeedRelease,
+    /// After an error: give the slot back (`Q6`).
+    FeedGiveBack,
+}
+
+impl Point {
+    /// The step's name in sites, traces and files.
+    pub fn step(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not-started",
+            Self::Ended => "ended",
+            Self::AwaitDeath => "await-death",
+            Self::Put => "put",
+            Self::PutAcquire => "sem.acquire",
+            Self::PutLock | Self::SentinelLock | Self::FeedLock => "notempty.lock",
+            Self::PutStart => "feeder.start",
+            Self::PutAppend => "buffer.append",
+            Self::PutNotify | Self::SentinelNotify => "notempty.notify",
+            Self::PutUnlock | Self::SentinelUnlock | Self::FeedUnlock => "notempty.unlock",
+            Self::Get => "get",
+            Self::GetAcquire => "rlock.acquire",
+            Self::GetPoll => "poll",
+            Self::GetHeader => "read-header",
+            Self::GetBody => "read-body",
+            Self::GetReleaseLock => "rlock.release",
+            Self::GetReleaseSlot | Self::FeedGiveBack => "sem.release",
+            Self::GetDecode => "decode",
+            Self::ReadValue => "sem.value",
+            Self::LookInPipe => "empty.poll",
+            Self::Close => "close",
+            Self::SentinelAppend => "sentinel.append",
+            Self::JoinThread => "join_thread",
+            Self::FeederJoin => "feeder.join",
+            Self::CancelJoinThread => "cancel_join_thread",
+            Self::CloseReader | Self::FeedCloseReader => "reader.close",
+            Self::ProcessStart => "process.start",
+            Self::ProcessJoin => "process.join",
+            Self::ProcessTerminate => "process.terminate",
+            Self::ProcessKill => "process.kill",
+            Self::ThreadStart => "thread.start",
+            Self::Leave => "leave",
+            Self::LeaveThreadJoin => "thread.join",
+            Self::LeaveChildJoin => "child.join",
+            Self::Exit => "exit",
+            Self::FeedWait => "notempty.wait",
+            Self::FeedWake => "notempty.wake",
+            Self::FeedPop => "buffer.popleft",
+            Self::FeedCloseWriter => "writer.close",
+            Self::FeedEncode => "encode",
+            Self::FeedAcquire => "wlock.acquire",
+            Self::FeedWriteFrame => "write-frame",
+            Self::FeedWriteHeader => "write-header",
+            Self::FeedWriteBody => "write-body",
+            Self::FeedRelease => "wlock.release",
+        }
+    }
+
+    /// Whether the step moves bytes, and so can be cut short.
+    pub fn moves_bytes(self) -> bool {
+        self.reads() || self.writes()
+    }
+
+    /// Whether the step reads from the pipe.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::GetHeader | Self::GetBody)
+    }
+
+    /// Whether the step writes into the pipe.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::FeedWriteFrame | Self::FeedWriteHeader | Self::FeedWriteBody)
+    }
+}

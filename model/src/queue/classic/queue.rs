@@ -1,0 +1,408 @@
+//! The steps of calls on a queue and of its feeder.
+
+use crate::event::Event;
+use crate::os::pipe::Taken;
+use crate::program::{ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, Timeout};
+use crate::step::StepResult;
+
+use super::point::Point;
+use super::state::{Entry, State};
+use super::{Classic, Events, HEADER_BYTES, ONE_WRITE_MAX};
+
+impl Classic {
+    /// A step of a call that moves no bytes and concerns no process.
+    pub(super) fn step_call(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        events: &mut Events,
+    ) -> StepResult {
+        let process = self.process_of(lane);
+        let queue = self.queue_of(state, lane);
+        match state.lane(lane).point {
+            Point::Put | Point::PutAcquire | Point::PutLock | Point::PutStart
+            | Point::PutAppend | Point::PutNotify | Point::PutUnlock => {
+                self.step_put(state, lane, process, queue, events)
+            }
+            Point::Get | Point::GetAcquire | Point::GetPoll | Point::GetReleaseLock
+            | Point::GetReleaseSlot | Point::GetDecode => {
+                self.step_get(state, lane, queue, events)
+            }
+            Point::SentinelLock | Point::SentinelAppend | Point::SentinelNotify
+            | Point::SentinelUnlock | Point::FeederJoin => {
+                self.step_finalizer(state, lane, process, queue, events)
+            }
+            _ => self.step_small_call(state, lane, process, queue, events),
+        }
+    }
+
+    fn step_put(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        process: ProcessId,
+        queue: QueueId,
+        events: &mut Events,
+    ) -> StepResult {
+        let next = match state.lane(lane).point {
+            Point::Put if state.local(process, queue).closed => {
+                self.finish(state, lane, Outcome::Closed, events);
+                return StepResult::Done;
+            }
+            Point::Put => {
+                self.start_deadline(state, lane);
+                Point::PutAcquire
+            }
+            Point::PutAcquire => {
+                if !state.queue_mut(queue).slots.try_wait() {
+                    self.unavailable(state, lane, events);
+                    return StepResult::Unavailable;
+                }
+                Point::PutLock
+            }
+            Point::PutLock => {
+                let local = state.local_mut(process, queue);
+                local.locked_by = Some(lane);
+                if local.feeder_started { Point::PutAppend } else { Point::PutStart }
+            }
+            Point::PutStart => {
+                self.start_feeder(state, process, queue);
+                Point::PutAppend
+            }
+            Point::PutAppend => {
+                if let Some(Operation::Put { item, .. }) = self.operation_of(state, lane) {
+                    state.local_mut(process, queue).buffer.push_back(Entry::Item(item));
+                }
+                Point::PutNotify
+            }
+            Point::PutNotify => {
+                let local = state.local_mut(process, queue);
+                local.notified |= local.sleeping;
+                Point::PutUnlock
+            }
+            _ => {
+                state.local_mut(process, queue).locked_by = None;
+                self.finish(state, lane, Outcome::Done, events);
+                return StepResult::Done;
+            }
+        };
+        state.lane_mut(lane).point = next;
+        StepResult::Done
+    }
+
+    /// `p3`: the feeder starts and the finalizers are registered (`Q5`).
+    fn start_feeder(&self, state: &mut State, process: ProcessId, queue: QueueId) {
+        let local = state.local_mut(process, queue);
+        local.buffer.clear();
+        local.feeder_started = true;
+        local.close_pending = true;
+        local.join_pending = !local.join_cancelled;
+        state.process_mut(process).feeders.push(queue);
+        let feeder = self.program.feeder_of(process, queue);
+        state.lane_mut(feeder).point = Point::FeedLock;
+    }
+
+    fn step_get(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        queue: QueueId,
+        events: &mut Events,
+    ) -> StepResult {
+        let process = self.process_of(lane);
+        let timed = self.timeout_of(state, lane) != Timeout::Never;
+        let next = match state.lane(lane).point {
+            Point::Get if state.local(process, queue).closed => {
+                self.finish(state, lane, Outcome::Closed, events);
+                return StepResult::Done;
+            }
+            Point::Get => {
+                self.start_deadline(state, lane);
+                Point::GetAcquire
+            }
+            Point::GetAcquire => {
+                let lock = &mut state.queue_mut(queue).read_lock;
+                if !lock.semaphore.try_wait() {
+                    self.unavailable(state, lane, events);
+                    return StepResult::Unavailable;
+                }
+                lock.holder = Some(lane);
+                if timed { Point::GetPoll } else { Point::GetHeader }
+            }
+            Point::GetPoll => return self.step_poll(state, lane, queue, events),
+            Point::GetReleaseSlot => {
+                // Its maximum cannot be exceeded: every frame in the pipe has taken a slot.
+                let _ = state.queue_mut(queue).slots.post();
+                if timed { Point::GetReleaseLock } else { Point::GetDecode }
+            }
+            Point::GetReleaseLock => {
+                let lock = &mut state.queue_mut(queue).read_lock;
+                let _ = lock.semaphore.post();
+                lock.holder = None;
+                if let Some(failure) = state.lane(lane).failure {
+                    self.finish(state, lane, failure, events);
+                    return StepResult::Done;
+                }
+                if timed { Point::GetDecode } else { Point::GetReleaseSlot }
+            }
+            _ => {
+                let outcome = state.lane(lane).item.map_or(Outcome::Garbage, Outcome::Item);
+                self.finish(state, lane, outcome, events);
+                return StepResult::Done;
+            }
+        };
+        state.lane_mut(lane).point = next;
+        StepResult::Done
+    }
+
+    fn step_poll(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        queue: QueueId,
+        events: &mut Events,
+    ) -> StepResult {
+        if !state.local(self.process_of(lane), queue).reader_open {
+            let current = state.lane_mut(lane);
+            current.failure = Some(Outcome::HandleClosed);
+            current.point = Point::GetReleaseLock;
+            return StepResult::BadDescriptor;
+        }
+        if state.queue(queue).pipe.preview_read(1) == Taken::WouldBlock {
+            self.unavailable(state, lane, events);
+            return StepResult::Unavailable;
+        }
+        state.lane_mut(lane).point = Point::GetHeader;
+        StepResult::Ready
+    }
+
+    /// Telling the feeder to end and waiting for it: by `close` and `join_thread`, or on leaving.
+    fn step_finalizer(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        process: ProcessId,
+        queue: QueueId,
+        events: &mut Events,
+    ) -> StepResult {
+        let point = state.lane(lane).point;
+        let local = state.local_mut(process, queue);
+        let next = match point {
+            Point::SentinelLock => {
+                local.locked_by = Some(lane);
+                Point::SentinelAppend
+            }
+            Point::SentinelAppend => {
+                local.buffer.push_back(Entry::Sentinel);
+                Point::SentinelNotify
+            }
+            Point::SentinelNotify => {
+                local.notified |= local.sleeping;
+                Point::SentinelUnlock
+            }
+            _ => {
+                if point == Point::SentinelUnlock {
+                    local.locked_by = None;
+                }
+                if state.lane(lane).leaving.is_some() {
+                    self.leave_on(state, lane);
+                } else {
+                    self.finish(state, lane, Outcome::Done, events);
+                }
+                return StepResult::Done;
+            }
+        };
+        state.lane_mut(lane).point = next;
+        StepResult::Done
+    }
+
+    /// The calls of one step, or whose first step decides.
+    fn step_small_call(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        process: ProcessId,
+        queue: QueueId,
+        events: &mut Events,
+    ) -> StepResult {
+        let point = state.lane(lane).point;
+        let local = state.local_mut(process, queue);
+        let mut result = StepResult::Done;
+        let outcome = match point {
+            Point::ReadValue => {
+                let slots = state.queue(queue).slots;
+                result = StepResult::Value(slots.value());
+                match self.operation_of(state, lane) {
+                    Some(Operation::Full { .. }) => Outcome::Bool(slots.value() == 0),
+                    _ => Outcome::Number(slots.maximum() - slots.value()),
+                }
+            }
+            Point::LookInPipe if !local.reader_open => {
+                result = StepResult::BadDescriptor;
+                Outcome::HandleClosed
+            }
+            Point::LookInPipe => {
+                let ready = state.queue(queue).pipe.preview_read(1) != Taken::WouldBlock;
+                result = if ready { StepResult::Ready } else { StepResult::Unavailable };
+                Outcome::Bool(!ready)
+            }
+            Point::Close => {
+                local.closed = true;
+                if std::mem::take(&mut local.close_pending) {
+                    state.lane_mut(lane).point = Point::SentinelLock;
+                    return StepResult::Done;
+                }
+                Outcome::Done
+            }
+            Point::JoinThread if !local.closed => Outcome::NotClosed,
+            Point::JoinThread => {
+                if std::mem::take(&mut local.join_pending) {
+                    state.lane_mut(lane).point = Point::FeederJoin;
+                    return StepResult::Done;
+                }
+                Outcome::Done
+            }
+            Point::CancelJoinThread => {
+                local.join_cancelled = true;
+                local.join_pending = false;
+                Outcome::Done
+            }
+            _ => {
+                state.close_reader(process, queue);
+                Outcome::Done
+            }
+        };
+        self.finish(state, lane, outcome, events);
+        result
+    }
+
+    /// A step of a feeder that moves no bytes.
+    pub(super) fn step_feeder(&self, state: &mut State, lane: LaneId) -> StepResult {
+        let process = self.process_of(lane);
+        let LaneRole::Feeder(queue) = self.role(lane) else { return StepResult::Done };
+        let point = state.lane(lane).point;
+        let local = state.local_mut(process, queue);
+        let next = match point {
+            Point::FeedLock => {
+                local.locked_by = Some(lane);
+                if local.buffer.is_empty() { Point::FeedWait } else { Point::FeedUnlock }
+            }
+            Point::FeedWait => {
+                local.locked_by = None;
+                local.sleeping = true;
+                Point::FeedWake
+            }
+            Point::FeedWake => {
+                local.locked_by = Some(lane);
+                local.sleeping = false;
+                local.notified = false;
+                Point::FeedUnlock
+            }
+            Point::FeedUnlock => {
+                local.locked_by = None;
+                Point::FeedPop
+            }
+            Point::FeedPop => match local.buffer.pop_front() {
+                None => Point::FeedLock,
+                Some(Entry::Sentinel) => Point::FeedCloseReader,
+                Some(Entry::Item(item)) => {
+                    state.lane_mut(lane).item = Some(item);
+                    Point::FeedEncode
+                }
+            },
+            Point::FeedCloseReader => {
+                state.close_reader(process, queue);
+                Point::FeedCloseWriter
+            }
+            Point::FeedCloseWriter => {
+                state.close_writer(process, queue);
+                state.lane_mut(lane).end();
+                return StepResult::Done;
+            }
+            _ => self.step_feed_item(state, lane, queue, point),
+        };
+        state.lane_mut(lane).point = next;
+        StepResult::Done
+    }
+
+    /// The feeder with an item in its hand: encode, lock, unlock, give back after an error.
+    fn step_feed_item(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        queue: QueueId,
+        point: Point,
+    ) -> Point {
+        match point {
+            Point::FeedEncode => Point::FeedAcquire,
+            Point::FeedAcquire => {
+                let lock = &mut state.queue_mut(queue).write_lock;
+                lock.semaphore.try_wait();
+                lock.holder = Some(lane);
+                match state.lane(lane).item {
+                    Some(item) if self.payload_bytes(item) > ONE_WRITE_MAX => {
+                        Point::FeedWriteHeader
+                    }
+                    _ => Point::FeedWriteFrame,
+                }
+            }
+            Point::FeedRelease => {
+                let lock = &mut state.queue_mut(queue).write_lock;
+                let _ = lock.semaphore.post();
+                lock.holder = None;
+                let current = state.lane_mut(lane);
+                current.item = None;
+                if current.failure.take().is_some() { Point::FeedGiveBack } else { Point::FeedPop }
+            }
+            _ => {
+                let _ = state.queue_mut(queue).slots.post();
+                Point::FeedLock
+            }
+        }
+    }
+
+    /// The payload of an item in bytes.
+    pub(super) fn payload_bytes(&self, item: ItemId) -> u32 {
+        self.program.items[usize::from(item.0)].bytes
+    }
+
+    /// The bytes of the transfer that a lane is in or comes to.
+    pub(super) fn transfer_bytes(&self, state: &State, lane: LaneId) -> u32 {
+        let payload = state.lane(lane).item.map_or(0, |item| self.payload_bytes(item));
+        match state.lane(lane).point {
+            Point::FeedWriteFrame => HEADER_BYTES + payload,
+            Point::FeedWriteBody | Point::GetBody => payload,
+            _ => HEADER_BYTES,
+        }
+    }
+
+    /// The lane's call ends: it returns, and the lane goes on with its next instruction.
+    pub(super) fn finish(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        outcome: Outcome,
+        events: &mut Events,
+    ) {
+        events.push(Event::Return { lane, outcome });
+        let until = self.instruction(lane, state.lane(lane).instruction).and_then(|it| it.until);
+        let current = state.lane_mut(lane);
+        let repeats = until.is_some_and(|until| until != outcome);
+        // A repeated call's idle tries are not kept, or a wait in a loop would never be a
+        // state that was seen before.
+        if !repeats || matches!(outcome, Outcome::Item(_)) {
+            current.results.push(outcome);
+        }
+        current.remaining_ms = None;
+        current.item = None;
+        current.moved = 0;
+        current.failure = None;
+        current.overdue = false;
+        if repeats {
+            self.enter(state, lane, events);
+        } else {
+            current.instruction += 1;
+            self.begin(state, lane, events);
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use super::*;
+use crate::contract::{Guarantee, Verdict, prove};
+use crate::explore::{Limits, explore};
+use crate::program::{
+    Instruction, Item, ItemId, LaneProgram, Operation, Outcome, ProcessProgram, QueueParameters,
+    Timeout,
+};
+use std::ops::ControlFlow;
+
+const QUEUE: QueueId = QueueId(0);
+
+fn program(maxsize: u32, items: &[(u8, u32)], processes: &[&[Operation]]) -> Program {
+    let items = items.iter().enumerate().map(|(index, &(producer, bytes))| Item {
+        name: char::from(b'a' + index as u8).to_string(),
+        bytes,
+        producer: ProcessId(producer),
+        queue: QUEUE,
+    });
+    let processes = processes.iter().enumerate().map(|(index, operations)| ProcessProgram {
+        name: format!("P{index}"),
+        lanes: vec![LaneProgram {
+            name: "main".to_owned(),
+            instructions: operations.iter().copied().map(Instruction::from).collect(),
+        }],
+    });
+    Program {
+        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize, pipe_slots: 16 }],
+        items: items.collect(),
+        processes: processes.collect(),
+    }
+}
+
+fn put(item: u16) -> Operation {
+    Operation::Put { queue: QUEUE, item: ItemId(item), timeout: Timeout::Never }
+}
+
+fn get(timeout: Timeout) -> Operation {
+    Operation::Get { queue: QUEUE, timeout }
+}
+
+fn start(process: u8) -> Operation {
+    Operation::Start { process: ProcessId(process) }
+}
+
+fn join(process: u8) -> Operation {
+    Operation::Join { process: ProcessId(process), timeout: Timeout::Never }
+}
+
+fn one_producer(maxsize: u32, bytes: u32) -> Program {
+    let main = [start(1), get(Timeout::Never), get(Timeout::Never), join(1)];
+    program(maxsize, &[(1, bytes), (1, bytes)], &[&main, &[put(0), put(1)]])
+}
+
+fn killing(victims: &[u8]) -> Environment {
+    let victims = victims.iter().map(|&victim| ProcessId(victim)).collect();
+    Environment { kills: 1, victims, ..Environment::default() }
+}
+
+/// States, ends, and how many of the ends are stuck.
+fn count(machine: &Classic) -> (usize, usize, usize) {
+    let mut stuck = 0;
+    let explored = explore(machine, Limits::default(), |visit| {
+        stuck += usize::from(visit.is_end() && !machine.end(visit.state).blocked.is_empty());
+        ControlFlow::Continue(())
+    });
+    assert!(explored.complete());
+    (explored.states, explored.ends, stuck)
+}
+
+fn broken(machine: &Classic) -> Vec<(Guarantee, usize)> {
+    let verdicts = prove(machine, Limits::default());
+    let broken = verdicts.into_iter().filter_map(|(guarantee, verdict)| match verdict {
+        Verdict::Violated { path, .. } => Some((guarantee, path.len())),
+        Verdict::Holds { .. } => None,
+        Verdict::Undecided { finish } => panic!("{guarantee} is undecided: {finish}"),
+    });
+    broken.collect()
+}
+
+/// The counts are pinned: whatever changes a step of the protocol changes them.
+#[test]
+fn a_producer_and_a_consumer_always_end() {
+    let machine = Classic::new(one_producer(1, 16), Environment::default());
+    assert_eq!(count(&machine), (829, 1, 0));
+    assert_eq!(broken(&machine), []);
+}
+
+#[test]
+fn items_larger_than_the_pipe_always_arrive() {
+    let machine = Classic::new(one_producer(2, 200_000), Environment::default());
+    let (_, ends, stuck) = count(&machine);
+    assert_eq!((ends, stuck), (1, 0));
+    assert_eq!(broken(&machine), []);
+}
+
+#[test]
+fn one_kill_of_the_producer_breaks_what_the_documentation_warns_of() {
+    let machine = Classic::new(one_producer(1, 16), killing(&[1]));
+    let broken: Vec<Guarantee> = broken(&machine).into_iter().map(|(it, _)| it).collect();
+    assert_eq!(broken, [Guarantee::G5, Guarantee::G6]);
+}
+
+#[test]
+fn joining_a_process_with_unflushed_items_is_a_deadlock() {
+    let operations: [&[Operation]; 2] = [&[start(1), join(1), get(Timeout::Never)], &[put(0)]];
+    let machine = Classic::new(program(0, &[(1, 200_000)], &operations), Environment::default());
+    assert_eq!(broken(&machine).first().map(|(it, _)| *it), Some(Guarantee::G9));
+    let small = Classic::new(program(0, &[(1, 16)], &operations), Environment::default());
+    assert_eq!(broken(&small), []);
+}
+
+#[test]
+fn a_stuck_state_says_who_waits_for_whom() {
+    let operations: [&[Operation]; 2] = [&[start(1), join(1), get(Timeout::Never)], &[put(0)]];
+    let machine = Classic::new(program(0, &[(1, 200_000)], &operations), Environment::default());
+    let mut chains = Vec::new();
+    explore(&machine, Limits::default(), |visit| {
+        if visit.is_end() {
+            chains = why_stuck(&machine, visit.state);
+        }
+        ControlFlow::Continue(())
+    });
+    let expected = "P0.main join P1 <- P1.main feeder.join <- P1.feed write-body, pipe full \
+                    <- only P0.main gets";
+    assert_eq!(chains, [expected]);
+}
+
+/// A get with a timeout is one try of a lock and a wait for a byte (`Q8`, `Q10`).
+#[test]
+fn a_get_that_may_wait_a_limited_time_ends_with_an_item_or_empty() {
+    let main = [start(1), get(Timeout::Milliseconds(100)), join(1)];
+    let results = |time| {
+        let environment = Environment { time, ..Environment::default() };
+        let machine = Classic::new(program(1, &[(1, 16)], &[&main, &[put(0)]]), environment);
+        let mut results = Vec::new();
+        explore(&machine, Limits::default(), |visit| {
+            let result = visit.state.lane(LaneId(0)).results.get(1).copied();
+            if visit.is_end() && !results.contains(&result) {
+                results.push(result);
+            }
+            ControlFlow::Continue(())
+        });
+        results.sort();
+        results
+    };
+    let (item, empty) = (Some(Outcome::Item(ItemId(0))), Some(Outcome::Empty));
+    assert_eq!(results(Time::Patient), [item]);
+    assert_eq!(results(Time::Any), [item, empty]);
+}
+
+#[test]
+fn an_action_that_is_not_enabled_is_refused_and_changes_nothing() {
+    let machine = Classic::new(one_producer(1, 16), Environment::default());
+    let mut state = machine.initial();
+    let before = state.clone();
+    for action in [
+        Action::Step { lane: LaneId(1) },
+        Action::Expire { lane: LaneId(0) },
+        Action::Die { process: ProcessId(0) },
+        Action::Kill { process: ProcessId(1), signal: Signal::Kill },
+    ] {
+        assert!(machine.apply(&mut state, &action).is_err(), "{action:?}");
+        assert_eq!(state, before);
+    }
+}

@@ -1,0 +1,149 @@
+//! The steps that move bytes through the pipe.
+
+use crate::machine::Refused;
+use crate::os::pipe::{Taken, Written};
+use crate::program::{LaneId, LaneRole, Outcome, Timeout};
+use crate::step::StepResult;
+
+use super::point::Point;
+use super::state::State;
+use super::{Classic, Events, HEADER_BYTES};
+
+impl Classic {
+    /// What the lane's write would do now.
+    pub(super) fn preview_write(&self, state: &State, lane: LaneId) -> Written {
+        let left = self.transfer_bytes(state, lane) - state.lane(lane).moved;
+        let pipe = &state.queue(self.queue_of(state, lane)).pipe;
+        if state.lane(lane).in_call {
+            pipe.preview_continue_write(left)
+        } else {
+            pipe.preview_write(left)
+        }
+    }
+
+    /// One advance of a write. A call that cannot place all its bytes stays in the call; one cut
+    /// short by `limit` returns, and the rest is a new call.
+    pub(super) fn step_write(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        limit: Option<u32>,
+    ) -> StepResult {
+        let LaneRole::Feeder(queue) = self.role(lane) else { return StepResult::Done };
+        let current = state.lane(lane).clone();
+        if !state.local(self.process_of(lane), queue).writer_open {
+            return self.fail_write(state, lane, StepResult::BadDescriptor);
+        }
+        let total = self.transfer_bytes(state, lane);
+        let left = (total - current.moved).min(limit.unwrap_or(u32::MAX));
+        let pipe = &mut state.queue_mut(queue).pipe;
+        let written =
+            if current.in_call { pipe.continue_write(left) } else { pipe.write(left) };
+        let (bytes, stays) = match written {
+            Written::All => (left, false),
+            Written::Part(bytes) => (bytes, limit.is_none()),
+            // A call that has moved some bytes returns them; the next one fails.
+            Written::BrokenPipe if current.in_call => (0, false),
+            Written::BrokenPipe => return self.fail_write(state, lane, StepResult::BrokenPipe),
+            Written::WouldBlock => (0, current.in_call),
+        };
+        let from = match current.point {
+            Point::FeedWriteBody => HEADER_BYTES + current.moved,
+            _ => current.moved,
+        };
+        if let (Some(item), true) = (current.item, bytes > 0) {
+            state.queue_mut(queue).append(item, from, bytes);
+        }
+        let current = state.lane_mut(lane);
+        current.moved += bytes;
+        current.in_call = stays;
+        if current.moved == total {
+            current.moved = 0;
+            current.point = match current.point {
+                Point::FeedWriteHeader => Point::FeedWriteBody,
+                _ => Point::FeedRelease,
+            };
+        }
+        StepResult::Moved(bytes)
+    }
+
+    /// The item is dropped; the locks and the slot are given back (`Q6`).
+    fn fail_write(&self, state: &mut State, lane: LaneId, result: StepResult) -> StepResult {
+        let current = state.lane_mut(lane);
+        current.failure = Some(Outcome::Failed);
+        current.moved = 0;
+        current.in_call = false;
+        current.point = Point::FeedRelease;
+        result
+    }
+
+    /// One read: what is there, up to what is asked for.
+    pub(super) fn step_read(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        limit: Option<u32>,
+        _events: &mut Events,
+    ) -> Result<StepResult, Refused> {
+        let queue = self.queue_of(state, lane);
+        let point = state.lane(lane).point;
+        if !state.local(self.process_of(lane), queue).reader_open {
+            return Ok(self.fail_read(state, lane, Outcome::HandleClosed, StepResult::BadDescriptor));
+        }
+        let moved = state.lane(lane).moved;
+        if point == Point::GetHeader && moved == 0 {
+            let front = state.queue(queue).content.front().copied();
+            if let Some(run) = front {
+                if run.from != 0 {
+                    let why = "the stream does not stand at a frame's beginning";
+                    return Err(self.refused(lane, point, why));
+                }
+                state.lane_mut(lane).item = Some(run.item);
+            }
+        }
+        let left = self.transfer_bytes(state, lane) - moved;
+        match state.queue_mut(queue).pipe.read(left.min(limit.unwrap_or(u32::MAX))) {
+            Taken::Bytes(bytes) => {
+                state.queue_mut(queue).take(bytes);
+                state.lane_mut(lane).moved += bytes;
+                if bytes == left {
+                    self.transfer_read(state, lane);
+                }
+                Ok(StepResult::Moved(bytes))
+            }
+            // `EOFError` where this transfer has read nothing, else a torn message (WF4).
+            Taken::EndOfStream => {
+                let failure = if moved == 0 { Outcome::EndOfFile } else { Outcome::Torn };
+                Ok(self.fail_read(state, lane, failure, StepResult::Moved(0)))
+            }
+            Taken::WouldBlock => Err(self.refused(lane, point, "nothing is there to read")),
+        }
+    }
+
+    fn fail_read(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        failure: Outcome,
+        result: StepResult,
+    ) -> StepResult {
+        let current = state.lane_mut(lane);
+        current.failure = Some(failure);
+        current.moved = 0;
+        current.point = Point::GetReleaseLock;
+        result
+    }
+
+    /// A header or a payload has been read whole.
+    fn transfer_read(&self, state: &mut State, lane: LaneId) {
+        let untimed = self.timeout_of(state, lane) == Timeout::Never;
+        let payload = state.lane(lane).item.map_or(0, |item| self.payload_bytes(item));
+        let current = state.lane_mut(lane);
+        current.moved = 0;
+        current.point = match current.point {
+            Point::GetHeader if payload > 0 => Point::GetBody,
+            _ if untimed => Point::GetReleaseLock,
+            _ => Point::GetReleaseSlot,
+        };
+    }
+}

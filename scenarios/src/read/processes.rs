@@ -1,0 +1,308 @@
+//! The tables `[queue.NAME]` and `[process.NAME]`.
+
+use midput_model::program::{
+    Instruction, Item, ItemId, LaneId, LaneProgram, ProcessId, ProcessProgram, Program, QueueId,
+    QueueParameters,
+};
+use toml::de::DeTable;
+
+use super::document::{Document, Entry, Value, in_file_order};
+use super::operation::{self, Wrong, is_name};
+use crate::kill::parse_process;
+use crate::nearest::one_of;
+
+/// The most lanes of a program, feeders included.
+const LANES_MAX: usize = 64;
+/// The most operations of a program, repetitions included.
+const OPERATIONS_MAX: usize = 10_000;
+
+/// The names that an operation may refer to.
+pub(crate) struct Names {
+    processes: Vec<String>,
+    queues: Vec<String>,
+    /// The further threads of the process that is being read.
+    pub(crate) threads: Vec<(String, LaneId)>,
+}
+
+impl Names {
+    pub(crate) fn process<'text>(&self, word: &'text str) -> Result<ProcessId, Wrong<'text>> {
+        parse_process(word)
+            .filter(|process| usize::from(process.0) < self.processes.len())
+            .ok_or_else(|| {
+                let hint = one_of(word, self.processes.iter().map(String::as_str));
+                (word, format!("unknown process '{word}'; {hint}"))
+            })
+    }
+
+    pub(crate) fn queue<'text>(&self, word: &'text str) -> Result<QueueId, Wrong<'text>> {
+        let found = (0u8..).zip(&self.queues).find(|(_, name)| *name == word);
+        found.map(|(queue, _)| QueueId(queue)).ok_or_else(|| {
+            let hint = one_of(word, self.queues.iter().map(String::as_str));
+            (word, format!("unknown queue '{word}'; {hint}"))
+        })
+    }
+
+    pub(crate) fn only_queue<'text>(&self, verb: &'text str) -> Result<QueueId, Wrong<'text>> {
+        match self.queues.len() {
+            1 => Ok(QueueId(0)),
+            0 => Err((verb, "there is no queue; add [queue.jobs]".to_owned())),
+            _ => {
+                let preposition = match verb {
+                    "put" => "to",
+                    "get" => "from",
+                    _ => "of",
+                };
+                let queue = &self.queues[0];
+                let message = format!(
+                    "with several queues {verb} must say which, such as '{preposition} {queue}'"
+                );
+                Err((verb, message))
+            }
+        }
+    }
+}
+
+/// An item as a `put` names it.
+pub(crate) struct Put {
+    pub(crate) name: String,
+    pub(crate) bytes: u32,
+    pub(crate) queue: QueueId,
+    pub(crate) place: usize,
+}
+
+/// What has been read of the processes so far.
+pub(crate) struct Reader<'document> {
+    document: &'document Document<'document>,
+    producer: ProcessId,
+    items: Vec<Item>,
+    item_places: Vec<usize>,
+    operations: usize,
+}
+
+impl Reader<'_> {
+    /// Notes one item.
+    pub(crate) fn put(&mut self, put: Put) -> Result<ItemId, String> {
+        if let Some(earlier) = self.item(&put.name) {
+            let line = self.document.line(self.item_places[usize::from(earlier.0)]);
+            return Err(format!("item '{}' is already put in line {line}", put.name));
+        }
+        let item = ItemId(u16::try_from(self.items.len()).map_err(|_| "too many items")?);
+        let Put {
+            name,
+            bytes,
+            queue,
+            place,
+        } = put;
+        self.items.push(Item {
+            name,
+            bytes,
+            producer: self.producer,
+            queue,
+        });
+        self.item_places.push(place);
+        Ok(item)
+    }
+
+    /// The item of this name, if it has been read.
+    pub(crate) fn item(&self, name: &str) -> Option<ItemId> {
+        let index = self.items.iter().position(|item| item.name == name)?;
+        u16::try_from(index).ok().map(ItemId)
+    }
+}
+
+/// A program with the place of every instruction, for the checks over the whole.
+pub(crate) struct Placed {
+    pub(crate) program: Program,
+    /// For each process, for each lane, for each instruction: where it begins.
+    pub(crate) places: Vec<Vec<Vec<usize>>>,
+    /// Where each process is named.
+    pub(crate) process_places: Vec<usize>,
+}
+
+/// The program of a document.
+pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) -> Option<Placed> {
+    let queues = root.get("queue").map_or_else(
+        || Some(Vec::new()),
+        |value| Some(queues(document, document.table(value, "'queue'")?)),
+    )?;
+    let processes = process_tables(document, root, queues.len())?;
+    let names: Vec<String> = processes
+        .iter()
+        .map(|(key, _)| key.get_ref().to_string())
+        .collect();
+    let mut names = Names {
+        processes: names,
+        queues: queues.iter().map(|queue| queue.name.clone()).collect(),
+        threads: Vec::new(),
+    };
+    let mut reader = Reader {
+        document,
+        producer: ProcessId(0),
+        items: Vec::new(),
+        item_places: Vec::new(),
+        operations: 0,
+    };
+    let mut placed = Placed {
+        program: Program::default(),
+        places: Vec::new(),
+        process_places: Vec::new(),
+    };
+    let mut lane_count = 0;
+    for (number, (key, value)) in (0u8..).zip(&processes) {
+        reader.producer = ProcessId(number);
+        let Some(table) = document.table(value, "a process") else {
+            continue;
+        };
+        let process = read_process(&mut reader, &mut names, lane_count, table, key.span().start);
+        lane_count += table.len() + queues.len();
+        let (lanes, places) = process.into_iter().unzip();
+        placed.process_places.push(key.span().start);
+        placed.places.push(places);
+        let name = names.processes[usize::from(number)].clone();
+        placed
+            .program
+            .processes
+            .push(ProcessProgram { name, lanes });
+    }
+    placed.program.items = reader.items;
+    placed.program.queues = queues;
+    Some(placed)
+}
+
+/// The tables of the processes in the order of their numbers, if there is no gap and their lanes
+/// are not too many.
+fn process_tables<'table, 'text>(
+    document: &Document<'text>,
+    root: &'table DeTable<'text>,
+    queues: usize,
+) -> Option<Vec<Entry<'table, 'text>>> {
+    const NO_PROCESS: &str = "there is no process; add [process.P0] with main = [\"…\"]";
+    let Some(value) = root.get("process") else {
+        document.mistake(0, NO_PROCESS);
+        return None;
+    };
+    let table = document.table(value, "'process'")?;
+    if table.is_empty() {
+        document.mistake(value.span().start, NO_PROCESS);
+        return None;
+    }
+    let mut processes = in_file_order(table);
+    processes.sort_by_key(|(key, _)| parse_process(key.get_ref()));
+    for (number, (key, _)) in processes.iter().enumerate() {
+        if key.get_ref() != &format!("P{number}") {
+            let message = format!(
+                "process '{}' should be 'P{number}'; processes are P0, P1, … without a gap",
+                key.get_ref()
+            );
+            document.mistake(key.span().start, message);
+            return None;
+        }
+    }
+    // A table without any key counts too, so that processes are numbered within a byte.
+    let lanes_of = |value: &Value<'_>| value.get_ref().as_table().map_or(1, |table| table.len());
+    let lanes: usize = processes
+        .iter()
+        .map(|(_, value)| lanes_of(value).max(1) + queues)
+        .sum();
+    if lanes > LANES_MAX {
+        let place = processes.last().map_or(0, |(key, _)| key.span().start);
+        let message = format!(
+            "this makes {lanes} lanes (threads and one feeder for each process and queue); at \
+             most {LANES_MAX} are possible"
+        );
+        document.mistake(place, message);
+        return None;
+    }
+    Some(processes)
+}
+
+fn queues<'text>(document: &Document<'text>, table: &DeTable<'text>) -> Vec<QueueParameters> {
+    let mut queues = Vec::new();
+    for (key, value) in in_file_order(table) {
+        let name = key.get_ref().to_string();
+        if !is_name(&name) {
+            let message = format!("'{name}' is no queue name; it begins with a lower-case letter");
+            document.mistake(key.span().start, message);
+        }
+        let Some(table) = document.table(value, &format!("queue '{name}'")) else {
+            continue;
+        };
+        document.only(table, "key of a queue", &["maxsize", "pipe_slots"]);
+        let number = |key: &str, default, least, most| {
+            table.get(key).map_or(Some(default), |value| {
+                document.number(value, key, least, most)
+            })
+        };
+        let most = i32::MAX.unsigned_abs();
+        let maxsize = number("maxsize", 0, 0, most).unwrap_or(0);
+        let slots = number("pipe_slots", 16, 1, 256).unwrap_or(16);
+        if let Some(value) = table.get("pipe_slots").filter(|_| !slots.is_power_of_two()) {
+            let message = "pipe_slots must be a power of two, as Linux makes it";
+            document.mistake(value.span().start, message);
+        }
+        let pipe_slots = u16::try_from(slots).unwrap_or(16);
+        queues.push(QueueParameters {
+            name,
+            maxsize,
+            pipe_slots,
+        });
+    }
+    queues
+}
+
+/// The lanes of one process with the places of their instructions; main first, then the further
+/// threads in the order of the file.
+fn read_process(
+    reader: &mut Reader<'_>,
+    names: &mut Names,
+    lanes_before: usize,
+    table: &DeTable<'_>,
+    place: usize,
+) -> Vec<(LaneProgram, Vec<usize>)> {
+    let document = reader.document;
+    let mut entries = in_file_order(table);
+    entries.sort_by_key(|(key, _)| key.get_ref() != "main");
+    if entries
+        .first()
+        .is_none_or(|(key, _)| key.get_ref() != "main")
+    {
+        document.mistake(place, "this process has no main = [\"…\"]");
+        return Vec::new();
+    }
+    let lane_names = entries.iter().map(|(key, _)| key.get_ref().to_string());
+    names.threads = (lanes_before..)
+        .zip(lane_names)
+        .skip(1)
+        .map(|(lane, name)| (name, LaneId(u8::try_from(lane).unwrap_or(u8::MAX))))
+        .collect();
+    let mut lanes = Vec::new();
+    for (key, value) in entries {
+        let name = key.get_ref().to_string();
+        if !is_name(&name) || name == "feed" || name.starts_with("feed-") {
+            let message = format!(
+                "'{name}' is no thread name; it begins with a lower-case letter and is not 'feed'"
+            );
+            document.mistake(key.span().start, message);
+        }
+        let mut instructions: Vec<Instruction> = Vec::new();
+        let mut places = Vec::new();
+        let what = format!("thread '{name}'");
+        let value: &Value<'_> = value;
+        for text in document.strings(value, &what).unwrap_or_default() {
+            if reader.operations > OPERATIONS_MAX {
+                document.mistake(text.place_of(text.text), "too many operations");
+                break;
+            }
+            match operation::read(reader, names, &text) {
+                Ok(read) => {
+                    reader.operations += read.len();
+                    places.resize(places.len() + read.len(), text.place_of(text.text));
+                    instructions.extend(read);
+                }
+                Err((word, message)) => document.mistake(text.place_of(word), message),
+            }
+        }
+        lanes.push((LaneProgram { name, instructions }, places));
+    }
+    lanes
+}

@@ -1,0 +1,191 @@
+//! Lockstep: each step of the real code must be a step of the model, with the same result, and
+//! whoever cannot step here must not be able to step there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use midput_model::event::Event;
+use midput_model::machine::{Machine, Refused};
+use midput_model::program::{LaneId, ProcessId, Signal};
+use midput_model::queue::classic::{Action, Classic, Observation, State};
+use midput_model::step::StepResult;
+
+use midput_scenarios::Hazard;
+
+use super::hazard::HazardWatch;
+use crate::kernel::{Grant, Kernel, Record};
+
+/// Where code and model part.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("at {at}: the model expects {expected}; the code did {found}")]
+pub struct Divergence {
+    /// The site.
+    pub at: String,
+    /// What the model would have.
+    pub expected: String,
+    /// What happened.
+    pub found: String,
+}
+
+/// The model beside a running program.
+#[derive(Clone, Debug)]
+pub struct Lockstep {
+    machine: Arc<Classic>,
+    initial: State,
+    state: State,
+    hazards: HazardWatch,
+}
+
+impl Lockstep {
+    /// The model of `machine`, from its beginning.
+    pub fn new(machine: Arc<Classic>) -> Self {
+        let initial = machine.initial();
+        Self { state: initial.clone(), initial, machine, hazards: HazardWatch::default() }
+    }
+
+    /// Back to the beginning.
+    pub fn reset(&mut self) {
+        self.state.clone_from(&self.initial);
+        self.hazards.reset();
+    }
+
+    /// The model's machine.
+    pub fn machine(&self) -> &Classic {
+        &self.machine
+    }
+
+    /// The hazards that the run has shown.
+    pub fn hazards(&self) -> BTreeSet<Hazard> {
+        self.hazards.conclude(&self.machine, &self.state)
+    }
+
+    /// The model's state now.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn begin(&self, kernel: &Kernel) -> Result<(), Divergence> {
+        compare_events(kernel, "the beginning", &self.machine.first_events())
+    }
+
+    pub(crate) fn enabled(
+        &self,
+        kernel: &Kernel,
+        enabled: u64,
+        kept: u64,
+    ) -> Result<(), Divergence> {
+        let model = self.machine.ready(&self.state);
+        let differing = (model ^ enabled) & !kept;
+        if differing == 0 {
+            return Ok(());
+        }
+        let lane = LaneId(differing.trailing_zeros().to_le_bytes()[0]);
+        let word = |can: u64| if can & (1 << lane.0) != 0 { "can" } else { "cannot" };
+        let site = kernel.parked(lane).map_or("no step", |parked| parked.site.name);
+        Err(Divergence {
+            at: format!("{} {site}", kernel.lane_name(lane)),
+            expected: format!("that it {} do {}", word(model), self.machine_point(lane)),
+            found: format!("it {} do {site}", word(enabled)),
+        })
+    }
+
+    fn machine_point(&self, lane: LaneId) -> &'static str {
+        self.state.lanes.get(usize::from(lane.0)).map_or("no step", |it| it.point.step())
+    }
+
+    pub(crate) fn step(
+        &mut self,
+        kernel: &Kernel,
+        record: &Record,
+        grant: Grant,
+    ) -> Result<(), Divergence> {
+        let lane = record.lane;
+        let action = match (grant, record.result) {
+            (Grant::Expired, _) => Action::Expire { lane },
+            (Grant::Interrupted, _) => Action::Interrupt { lane },
+            (Grant::Short(_) | Grant::Limited(_), StepResult::Moved(bytes)) => {
+                Action::Short { lane, bytes }
+            }
+            _ => Action::Step { lane },
+        };
+        let at = || {
+            let name = kernel.lane_name(lane);
+            format!("{name} {}[{}]", record.site.name, record.occurrence)
+        };
+        let found = || format!("{} with {:?}", record.site.name, record.result);
+        let before = self.state.lanes.get(usize::from(lane.0)).map(|it| (it.point, it.moved));
+        let Some((point, moved)) = before else {
+            return Err(Divergence { at: at(), expected: "no such lane".into(), found: found() });
+        };
+        let offset = record.site.offset as u64;
+        if point.step() != record.site.name || u64::from(moved) != offset {
+            let expected = format!("{} at offset {moved}", point.step());
+            let found = format!("{} at offset {offset}", record.site.name);
+            return Err(Divergence { at: at(), expected, found });
+        }
+        let observation = self
+            .machine
+            .apply(&mut self.state, &action)
+            .map_err(|refused| refusal(at(), &refused, found()))?;
+        self.hazards.observe(&self.machine, &self.state, &observation);
+        self.compare(kernel, record, &observation, at)
+    }
+
+    fn compare(
+        &self,
+        kernel: &Kernel,
+        record: &Record,
+        observation: &Observation,
+        at: impl Fn() -> String,
+    ) -> Result<(), Divergence> {
+        if observation.result != record.result {
+            return Err(Divergence {
+                at: at(),
+                expected: format!("{} with {:?}", observation.step, observation.result),
+                found: format!("{} with {:?}", record.site.name, record.result),
+            });
+        }
+        if observation.events[..] != kernel.events[..] {
+            return compare_events(kernel, &at(), &observation.events);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn killed(
+        &mut self,
+        kernel: &Kernel,
+        process: ProcessId,
+        signal: Signal,
+    ) -> Result<(), Divergence> {
+        self.death(kernel, &Action::Kill { process, signal })
+    }
+
+    pub(crate) fn died(&mut self, kernel: &Kernel, process: ProcessId) -> Result<(), Divergence> {
+        self.death(kernel, &Action::Die { process })
+    }
+
+    fn death(&mut self, kernel: &Kernel, action: &Action) -> Result<(), Divergence> {
+        let at = format!("{action:?}");
+        let observation = self
+            .machine
+            .apply(&mut self.state, action)
+            .map_err(|refused| refusal(at.clone(), &refused, "a death".into()))?;
+        self.hazards.observe(&self.machine, &self.state, &observation);
+        compare_events(kernel, &at, &observation.events)
+    }
+}
+
+fn refusal(at: String, refused: &Refused, found: String) -> Divergence {
+    Divergence { at, expected: format!("something else: {refused}"), found }
+}
+
+fn compare_events(kernel: &Kernel, at: &str, expected: &[Event]) -> Result<(), Divergence> {
+    if *expected == kernel.events[..] {
+        return Ok(());
+    }
+    Err(Divergence {
+        at: at.to_owned(),
+        expected: format!("{expected:?}"),
+        found: format!("{:?}", kernel.events),
+    })
+}

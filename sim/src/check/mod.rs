@@ -1,0 +1,193 @@
+//! What is checked while a case runs, and what is noted for afterwards.
+
+use std::sync::Arc;
+
+use midput_model::contract::{Monitor, Violation};
+use midput_model::event::{End, Event};
+use midput_model::program::{LaneId, Outcome, ProcessId, Program, Signal};
+use midput_model::queue::classic;
+
+use crate::kernel::{Grant, Kernel, Record};
+use crate::trace::TraceLog;
+
+mod hazard;
+mod lockstep;
+mod sites;
+
+pub use hazard::HazardWatch;
+pub use lockstep::{Divergence, Lockstep};
+pub use sites::{SiteSeen, SitesSeen};
+
+/// Everybody who watches a run.
+#[derive(Debug, Default)]
+pub struct Observers {
+    /// The model, step by step beside the code.
+    pub lockstep: Option<Lockstep>,
+    /// The guarantees, over the history.
+    pub monitor: Option<Monitor>,
+    /// What a trace is rendered from, where one is asked for.
+    pub trace: Option<TraceLog>,
+    /// The sites that runs come to, where a census asks for them.
+    pub sites: Option<SitesSeen>,
+    /// What the kills found.
+    pub kills: Vec<KillFound>,
+    /// Whether the model's state after each kill is kept.
+    pub keep_states: bool,
+    /// What every call returned, in order.
+    pub returns: Vec<(LaneId, Outcome)>,
+    /// How things stood at the end.
+    pub end: End,
+}
+
+/// What a kill found: where its victim's lanes stood and which locks they held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KillFound {
+    /// Whom it hit.
+    pub process: ProcessId,
+    /// The roles of the locks that the victim held.
+    pub held: Vec<&'static str>,
+    /// The model's state right after it.
+    pub after: Option<classic::State>,
+}
+
+impl Observers {
+    /// Lockstep with the model where there is one, and the guarantees.
+    pub fn new(program: &Program, machine: Option<&Arc<classic::Classic>>) -> Self {
+        Self {
+            lockstep: machine.map(|machine| Lockstep::new(Arc::clone(machine))),
+            monitor: Some(Monitor::new(program)),
+            ..Self::default()
+        }
+    }
+
+    /// Makes everything ready for the next run of the same program.
+    pub fn reset(&mut self, program: &Program) {
+        if let Some(lockstep) = &mut self.lockstep {
+            lockstep.reset();
+        }
+        if let Some(monitor) = &mut self.monitor {
+            *monitor = Monitor::new(program);
+        }
+        self.kills.clear();
+        self.returns.clear();
+        self.end.blocked.clear();
+    }
+
+    pub(crate) fn begin(&mut self, kernel: &mut Kernel) -> Result<(), Divergence> {
+        if let Some(lockstep) = &mut self.lockstep {
+            lockstep.begin(kernel)?;
+        }
+        self.take_events(kernel, None);
+        Ok(())
+    }
+
+    /// Who can step must be who can step in the model.
+    pub(crate) fn enabled(
+        &mut self,
+        kernel: &Kernel,
+        enabled: u64,
+        kept: u64,
+    ) -> Result<(), Divergence> {
+        if let Some(sites) = &mut self.sites {
+            sites.standing(kernel, enabled);
+        }
+        match &self.lockstep {
+            Some(lockstep) => lockstep.enabled(kernel, enabled, kept),
+            None => Ok(()),
+        }
+    }
+
+    /// A lane has done a step.
+    pub(crate) fn step(
+        &mut self,
+        kernel: &mut Kernel,
+        record: &Record,
+        grant: Grant,
+    ) -> Result<(), Divergence> {
+        let result = match &mut self.lockstep {
+            Some(lockstep) => lockstep.step(kernel, record, grant),
+            None => Ok(()),
+        };
+        if let Some(sites) = &mut self.sites {
+            sites.did(record);
+        }
+        self.take_events(kernel, Some(record));
+        result
+    }
+
+    /// A process is about to be killed.
+    pub(crate) fn before_kill(&mut self, kernel: &Kernel, process: ProcessId) {
+        let held = kernel.semaphores.iter().filter_map(|semaphore| {
+            let holder = semaphore.holder?;
+            (kernel.process_of(holder) == process).then_some(semaphore.role)
+        });
+        self.kills.push(KillFound { process, held: held.collect(), after: None });
+    }
+
+    /// A process was killed from outside.
+    pub(crate) fn killed(
+        &mut self,
+        kernel: &mut Kernel,
+        process: ProcessId,
+        signal: Signal,
+    ) -> Result<(), Divergence> {
+        if let Some(lockstep) = &mut self.lockstep {
+            lockstep.killed(kernel, process, signal)?;
+            if let (Some(found), true) = (self.kills.last_mut(), self.keep_states) {
+                found.after = Some(lockstep.state().clone());
+            }
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.killed(kernel, process, signal);
+        }
+        self.take_events(kernel, None);
+        Ok(())
+    }
+
+    /// A process died of a signal that it was sent before.
+    pub(crate) fn died(
+        &mut self,
+        kernel: &mut Kernel,
+        process: ProcessId,
+    ) -> Result<(), Divergence> {
+        if let Some(lockstep) = &mut self.lockstep {
+            lockstep.died(kernel, process)?;
+        }
+        self.take_events(kernel, None);
+        Ok(())
+    }
+
+    /// The run is over.
+    pub(crate) fn end(&mut self, kernel: &mut Kernel) {
+        self.end = kernel.end();
+        self.take_events(kernel, None);
+        if let Some(trace) = &mut self.trace {
+            trace.end(kernel);
+        }
+        if let Some(sites) = &mut self.sites {
+            sites.end();
+        }
+    }
+
+    /// The guarantees that the run broke.
+    pub fn violations(&self) -> Vec<Violation> {
+        self.monitor.as_ref().map(|monitor| monitor.conclude(&self.end)).unwrap_or_default()
+    }
+
+    fn take_events(&mut self, kernel: &mut Kernel, record: Option<&Record>) {
+        if let Some(monitor) = &mut self.monitor {
+            for event in &kernel.events {
+                monitor.observe(event);
+            }
+        }
+        if let Some(trace) = &mut self.trace {
+            trace.note(kernel, record);
+        }
+        for event in &kernel.events {
+            if let Event::Return { lane, outcome } = *event {
+                self.returns.push((lane, outcome));
+            }
+        }
+        kernel.events.clear();
+    }
+}

@@ -1,0 +1,107 @@
+use std::sync::Arc;
+
+use midput_model::program::{
+    Instruction, Item, ItemId, LaneProgram, Operation, ProcessId, ProcessProgram, Program,
+    QueueId, QueueParameters, Timeout,
+};
+use midput_model::queue::classic;
+use midput_scenarios::{KillPoint, Place};
+
+use super::*;
+use crate::check::Observers;
+use crate::schedule::{Random, Replay};
+use crate::subject::Classic;
+use crate::trace::{Story, TraceLog, render};
+
+fn producer_and_consumer(bytes: &[u32], maxsize: u32) -> Arc<Program> {
+    let queue = QueueId(0);
+    let item = |(index, &bytes): (usize, &u32)| Item {
+        name: format!("{}", char::from(b'a' + index as u8)),
+        bytes,
+        producer: ProcessId(1),
+        queue,
+    };
+    let process = |name: &str, instructions: Vec<Operation>| ProcessProgram {
+        name: name.to_owned(),
+        lanes: vec![LaneProgram {
+            name: "main".to_owned(),
+            instructions: instructions.into_iter().map(Instruction::from).collect(),
+        }],
+    };
+    let timeout = Timeout::Never;
+    let mut main = vec![Operation::Start { process: ProcessId(1) }];
+    main.extend(bytes.iter().map(|_| Operation::Get { queue, timeout }));
+    main.push(Operation::Join { process: ProcessId(1), timeout });
+    let puts = (0..).zip(bytes).map(|(item, _)| Operation::Put {
+        queue,
+        item: ItemId(item),
+        timeout: Timeout::Never,
+    });
+    Arc::new(Program {
+        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize, pipe_slots: 16 }],
+        items: bytes.iter().enumerate().map(item).collect(),
+        processes: vec![process("P0", main), process("P1", puts.collect())],
+    })
+}
+
+fn observers(program: &Arc<Program>) -> Observers {
+    let environment = classic::Environment { kills: 1, ..classic::Environment::default() };
+    let machine = Arc::new(classic::Classic::new((**program).clone(), environment));
+    Observers::new(program, Some(&machine))
+}
+
+#[test]
+fn random_schedules_of_the_classic_queue_are_in_lockstep_with_its_model() {
+    let program = producer_and_consumer(&[16, 200_000, 30], 2);
+    let mut observers = observers(&program);
+    let mut host = Host::default();
+    for case in 0..500 {
+        observers.reset(&program);
+        let ran = host.run::<Classic<_>>(
+            &program,
+            &mut Random::new(7, case),
+            &mut Directives::default(),
+            &mut observers,
+            Settings::default(),
+        );
+        assert!(matches!(ran.ending, Ending::AllEnded), "case {case}: {:?}", ran.ending);
+    }
+}
+
+#[test]
+fn a_kill_inside_a_write_leaves_the_reader_stuck_and_replays_to_the_same_trace() {
+    let program = producer_and_consumer(&[100_000, 30], 2);
+    let kill = KillPoint {
+        process: ProcessId(1),
+        signal: midput_model::program::Signal::Kill,
+        site: "P1.feed write-body[1]+63136".parse().unwrap(),
+        place: Place::At,
+    };
+    let mut observers = observers(&program);
+    let mut host = Host::default();
+    let mut traces = Vec::new();
+    let mut recorded = None;
+    for _ in 0..2 {
+        observers.reset(&program);
+        observers.trace = Some(TraceLog::default());
+        let mut directives = Directives::new(&program, &[kill.clone()], &[], &[]).unwrap();
+        let choices = recorded.take();
+        let mut random = Random::new(7, 1);
+        let mut replay = Replay::new(choices.clone().unwrap_or_default());
+        let strategy: &mut dyn crate::schedule::Strategy =
+            if choices.is_some() { &mut replay } else { &mut random };
+        let ran = host.run::<Classic<_>>(
+            &program,
+            strategy,
+            &mut directives,
+            &mut observers,
+            Settings::default(),
+        );
+        assert!(matches!(ran.ending, Ending::Stuck), "{:?}", ran.ending);
+        recorded = Some(host.recorded());
+        let story = Story { scenario: "test".to_owned(), ..Story::default() };
+        traces.push(render(&program, observers.trace.as_ref().unwrap(), &story));
+    }
+    println!("{}", traces[0]);
+    assert_eq!(traces[0], traces[1]);
+}

@@ -1,0 +1,448 @@
+//! The simulated kernel: the objects of `midput_model::os`, lanes that stand at their next step,
+//! and what each step does. Plain data; it decides nothing.
+//!
+//! One kernel lives in each thread that runs simulations. [`SimulatedOs`] is a name for it.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use midput_model::event::Event;
+use midput_model::os::pipe::{Pipe, Taken, Written};
+use midput_model::os::process::ProcessState;
+use midput_model::os::semaphore::Semaphore;
+use midput_model::program::{Exit, LaneId, ProcessId, Program, Signal};
+use midput_model::step::StepResult;
+use midput_real::os::{Site, Wait};
+
+pub use os::SimulatedOs;
+pub(crate) use os::{set_launch, take_spawned, with_kernel};
+
+mod death;
+mod history;
+mod objects;
+mod os;
+
+/// The body of a lane.
+pub type LaneFuture = Pin<Box<dyn Future<Output = ()>>>;
+
+/// Everything that a step can wait for or do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Request {
+    /// A step that never waits: a point, a release, a start, a look.
+    Immediate,
+    SemaphoreWait { semaphore: usize, wait: Wait },
+    Read { descriptor: usize },
+    Write { descriptor: usize, bytes: u32, in_call: bool },
+    Poll { descriptor: usize, wait: Wait },
+    MonitorLock { monitor: usize },
+    MonitorWake { monitor: usize },
+    ThreadJoin { lane: LaneId },
+    ProcessWait { process: ProcessId, wait: Wait },
+    AwaitDeath { process: ProcessId },
+}
+
+/// A step that a lane stands at.
+#[derive(Clone, Copy, Debug)]
+pub struct Parked {
+    pub(crate) request: Request,
+    /// The step's name and how many bytes its transfer has moved.
+    pub site: Site,
+    /// The n-th time that the lane comes to a step of this name, from 1.
+    pub occurrence: u32,
+}
+
+/// How the host lets a lane do its step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grant {
+    /// As the objects allow.
+    #[default]
+    Plain,
+    /// Moving at most so many bytes; the call stays in its advance where it would.
+    Limited(u32),
+    /// Moving at most so many bytes; the call returns short.
+    Short(u32),
+    /// A signal interrupts the blocked call.
+    Interrupted,
+    /// The deadline of the wait has come.
+    Expired,
+}
+
+/// One step that was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// By which lane.
+    pub lane: LaneId,
+    /// The step's name and the offset before it.
+    pub site: Site,
+    /// The n-th time of this name.
+    pub occurrence: u32,
+    /// What the kernel answered.
+    pub result: StepResult,
+    /// For a transfer: the bytes of the whole of it.
+    pub total: u32,
+}
+
+/// A lane, as the kernel sees it.
+#[derive(Debug)]
+pub(crate) struct KernelLane {
+    pub name: String,
+    pub process: ProcessId,
+    pub begun: bool,
+    pub ended: bool,
+    pub parked: Option<Parked>,
+    pub grant: Grant,
+    /// How often it came to each step name.
+    pub occurrences: Vec<(&'static str, u32)>,
+}
+
+/// A process, as the kernel sees it.
+#[derive(Debug)]
+pub(crate) struct KernelProcess {
+    pub name: String,
+    pub state: ProcessState,
+    /// By descriptor number: which pipe end it is, or closed.
+    pub descriptors: Vec<Option<PipeEnd>>,
+}
+
+/// One end of a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PipeEnd {
+    Reader(usize),
+    Writer(usize),
+}
+
+/// A semaphore with its role, and who took it last where it is a lock.
+#[derive(Debug)]
+pub struct KernelSemaphore {
+    /// What the protocol calls it.
+    pub role: &'static str,
+    /// Value and maximum.
+    pub semaphore: Semaphore,
+    /// The lane that took it, while a lock is taken.
+    pub holder: Option<LaneId>,
+}
+
+impl KernelSemaphore {
+    /// Whether the protocol uses it as a lock: its role says so.
+    pub fn is_lock(&self) -> bool {
+        self.role.ends_with("lock")
+    }
+}
+
+/// A pipe with its bytes.
+#[derive(Debug)]
+pub struct KernelPipe {
+    /// The page slots and counted ends.
+    pub pipe: Pipe,
+    pub(crate) bytes: VecDeque<u8>,
+}
+
+/// A process-local lock with a condition.
+#[derive(Debug, Default)]
+pub(crate) struct Monitor {
+    pub locked_by: Option<LaneId>,
+    /// Sleepers in their order, and whether each was notified.
+    pub sleepers: VecDeque<(LaneId, bool)>,
+}
+
+/// The kernel of one simulation.
+#[derive(Debug, Default)]
+pub struct Kernel {
+    pub(crate) clock: Duration,
+    pub(crate) lanes: Vec<KernelLane>,
+    pub(crate) processes: Vec<KernelProcess>,
+    /// Every semaphore, in order of creation.
+    pub semaphores: Vec<KernelSemaphore>,
+    /// Every pipe, in order of creation.
+    pub pipes: Vec<KernelPipe>,
+    pub(crate) monitors: Vec<Monitor>,
+    pub(crate) current: LaneId,
+    /// The step that was done last.
+    pub(crate) last: Option<Record>,
+    /// Calls, returns and deaths since the host looked last.
+    pub(crate) events: Vec<Event>,
+    /// The processes that have begun to leave, one bit for each.
+    pub(crate) left: u64,
+    /// How many page slots the next pipes have, in order of creation; 16 beyond.
+    pub(crate) pipe_slots: Vec<u16>,
+}
+
+impl Kernel {
+    /// Empties the kernel for a run of `program`, keeping its memory.
+    pub(crate) fn reset(&mut self, program: &Program) {
+        self.clock = Duration::ZERO;
+        self.semaphores.clear();
+        self.pipes.clear();
+        self.monitors.clear();
+        self.last = None;
+        self.left = 0;
+        self.current = LaneId(0);
+        self.events.clear();
+        self.pipe_slots.clear();
+        self.pipe_slots.extend(program.queues.iter().map(|queue| queue.pipe_slots));
+        self.reset_processes(program);
+        self.reset_lanes(program);
+    }
+
+    fn reset_processes(&mut self, program: &Program) {
+        self.processes.truncate(program.processes.len());
+        for (index, process) in program.processes.iter().enumerate() {
+            if let Some(old) = self.processes.get_mut(index) {
+                old.name.clone_from(&process.name);
+                old.state = ProcessState::NotStarted;
+                old.descriptors.clear();
+            } else {
+                self.processes.push(KernelProcess {
+                    name: process.name.clone(),
+                    state: ProcessState::NotStarted,
+                    descriptors: Vec::new(),
+                });
+            }
+        }
+        self.processes[0].state = ProcessState::Running;
+    }
+
+    fn reset_lanes(&mut self, program: &Program) {
+        let lanes = program.lanes();
+        self.lanes.truncate(lanes.len());
+        for (index, lane) in lanes.into_iter().enumerate() {
+            if let Some(old) = self.lanes.get_mut(index) {
+                old.name = lane.name;
+                old.process = lane.process;
+                old.begun = false;
+                old.ended = false;
+                old.parked = None;
+                old.grant = Grant::Plain;
+                old.occurrences.clear();
+            } else {
+                self.lanes.push(KernelLane::new(lane.name, lane.process));
+            }
+        }
+    }
+
+    /// The lanes' names, by id.
+    pub fn lane_name(&self, lane: LaneId) -> &str {
+        &self.lanes[usize::from(lane.0)].name
+    }
+
+    /// How many lanes there are, begun or not.
+    pub fn lane_count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The process of a lane.
+    pub fn process_of(&self, lane: LaneId) -> ProcessId {
+        self.lanes[usize::from(lane.0)].process
+    }
+
+    /// A process's name.
+    pub fn process_name(&self, process: ProcessId) -> &str {
+        &self.processes[usize::from(process.0)].name
+    }
+
+    /// Where a process is in its life.
+    pub fn process_state(&self, process: ProcessId) -> ProcessState {
+        self.processes[usize::from(process.0)].state
+    }
+
+    /// How many processes there are, started or not.
+    pub fn process_count(&self) -> usize {
+        self.processes.len()
+    }
+
+    /// The step that a lane stands at, while it has begun and not ended.
+    pub fn parked(&self, lane: LaneId) -> Option<&Parked> {
+        self.lanes[usize::from(lane.0)].parked.as_ref()
+    }
+
+    /// Whether the lane sleeps in a condition and was not notified: it waits for nobody in
+    /// particular.
+    pub fn is_idle(&self, lane: LaneId) -> bool {
+        match self.parked(lane).map(|parked| parked.request) {
+            Some(Request::MonitorWake { monitor }) => self.monitors[monitor]
+                .sleepers
+                .iter()
+                .any(|&(sleeper, notified)| sleeper == lane && !notified),
+            _ => false,
+        }
+    }
+
+    /// The lanes whose step can be done now, one bit for each.
+    pub(crate) fn enabled(&self) -> u64 {
+        let mut enabled = 0;
+        for (index, lane) in self.lanes.iter().enumerate() {
+            if let Some(parked) = &lane.parked
+                && (self.is_available(index, &parked.request) || self.is_one_try(&parked.request))
+            {
+                enabled |= 1 << index;
+            }
+        }
+        enabled
+    }
+
+    /// The pipe end that a descriptor of a lane's process is, unless it is closed.
+    fn lane_end(&self, lane: usize, descriptor: usize) -> Option<PipeEnd> {
+        let process = self.lanes[lane].process;
+        let descriptors = &self.processes[usize::from(process.0)].descriptors;
+        descriptors.get(descriptor).copied().flatten()
+    }
+
+    fn is_one_try(&self, request: &Request) -> bool {
+        match wait_of(request) {
+            Some(Wait::Try) => true,
+            Some(Wait::Until(deadline)) => deadline <= self.clock,
+            _ => false,
+        }
+    }
+
+    fn is_available(&self, lane: usize, request: &Request) -> bool {
+        match *request {
+            Request::Immediate => true,
+            Request::SemaphoreWait { semaphore, .. } => {
+                self.semaphores[semaphore].semaphore.value() > 0
+            }
+            // A step on a closed descriptor does not wait: it fails.
+            Request::Read { descriptor } | Request::Poll { descriptor, .. } => {
+                match self.lane_end(lane, descriptor) {
+                    Some(PipeEnd::Reader(pipe)) => {
+                        self.pipes[pipe].pipe.preview_read(1) != Taken::WouldBlock
+                    }
+                    _ => true,
+                }
+            }
+            Request::Write { descriptor, bytes, in_call } => {
+                let Some(PipeEnd::Writer(pipe)) = self.lane_end(lane, descriptor) else {
+                    return true;
+                };
+                let pipe = &self.pipes[pipe].pipe;
+                let written = if in_call {
+                    pipe.preview_continue_write(bytes)
+                } else {
+                    pipe.preview_write(bytes)
+                };
+                written != Written::WouldBlock
+            }
+            Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
+            Request::MonitorWake { monitor } => {
+                let monitor = &self.monitors[monitor];
+                monitor.locked_by.is_none()
+                    && monitor
+                        .sleepers
+                        .iter()
+                        .any(|&(sleeper, notified)| usize::from(sleeper.0) == lane && notified)
+            }
+            Request::ThreadJoin { lane } => self.lanes[usize::from(lane.0)].ended,
+            Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
+                self.process_state(process).exit().is_some()
+            }
+        }
+    }
+
+    /// The first lane among those with the earliest deadline, and that deadline.
+    pub(crate) fn next_deadline(&self, held: u64) -> Option<(LaneId, Duration)> {
+        (0u8..)
+            .zip(&self.lanes)
+            .filter(|(index, _)| held & (1 << index) == 0)
+            .filter_map(|(index, lane)| {
+                let parked = lane.parked.as_ref()?;
+                match wait_of(&parked.request) {
+                    Some(Wait::Until(deadline)) => Some((deadline, LaneId(index))),
+                    _ => None,
+                }
+            })
+            .min()
+            .map(|(deadline, lane)| (lane, deadline))
+    }
+
+    /// Whether a lane waits for a deadline that has not come.
+    pub(crate) fn waits_for_deadline(&self, lane: LaneId) -> bool {
+        self.parked(lane)
+            .is_some_and(|parked| matches!(wait_of(&parked.request), Some(Wait::Until(_))))
+    }
+
+    /// The lane comes to a step.
+    pub(crate) fn park(&mut self, request: Request, site: Site) {
+        let lane = &mut self.lanes[usize::from(self.current.0)];
+        let continues = site.offset > 0 || matches!(request, Request::Write { in_call: true, .. });
+        let occurrence = lane.occurrence(site.name, !continues);
+        lane.parked = Some(Parked { request, site, occurrence });
+    }
+
+    /// The lane does its step: the kernel notes it and says how it was let.
+    pub(crate) fn unpark(&mut self) -> (Parked, Grant) {
+        let lane = &mut self.lanes[usize::from(self.current.0)];
+        let grant = std::mem::take(&mut lane.grant);
+        let parked = lane.parked.take().unwrap_or(Parked {
+            request: Request::Immediate,
+            site: Site::new("lost"),
+            occurrence: 0,
+        });
+        (parked, grant)
+    }
+
+    /// Notes what the step of the current lane did.
+    pub(crate) fn note(&mut self, parked: &Parked, result: StepResult, total: u32) {
+        self.last = Some(Record {
+            lane: self.current,
+            site: parked.site,
+            occurrence: parked.occurrence,
+            result,
+            total,
+        });
+    }
+}
+
+impl KernelLane {
+    pub(crate) fn new(name: String, process: ProcessId) -> Self {
+        Self {
+            name,
+            process,
+            begun: false,
+            ended: false,
+            parked: None,
+            grant: Grant::Plain,
+            occurrences: Vec::new(),
+        }
+    }
+
+    fn occurrence(&mut self, step: &'static str, counts: bool) -> u32 {
+        let found = self.occurrences.iter_mut().find(|(name, _)| *name == step);
+        match found {
+            Some((_, count)) => {
+                *count += u32::from(counts);
+                *count
+            }
+            None => {
+                self.occurrences.push((step, 1));
+                1
+            }
+        }
+    }
+}
+
+fn wait_of(request: &Request) -> Option<Wait> {
+    match *request {
+        Request::SemaphoreWait { wait, .. }
+        | Request::Poll { wait, .. }
+        | Request::ProcessWait { wait, .. } => Some(wait),
+        _ => None,
+    }
+}
+
+/// How a process ended, in the words of `midput_real`.
+pub(crate) fn exit_of(exit: Exit) -> midput_real::os::Exit {
+    match exit {
+        Exit::Code(code) => midput_real::os::Exit::Code(i32::from(code)),
+        Exit::Signal(signal) => midput_real::os::Exit::Signal(i32::from(signal.number())),
+    }
+}
+
+/// A signal, in the words of the model.
+pub(crate) fn signal_of(signal: midput_real::os::Signal) -> Signal {
+    match signal {
+        midput_real::os::Signal::Terminate => Signal::Terminate,
+        midput_real::os::Signal::Kill => Signal::Kill,
+    }
+}

@@ -1,0 +1,193 @@
+//! What each step does to the kernel's objects, once its lane is let.
+
+use std::io;
+
+use midput_model::os::pipe::{Taken, Written};
+use midput_model::os::process::ProcessState;
+use midput_model::program::{ProcessId, Signal};
+use midput_model::step::StepResult;
+
+use super::{Grant, Kernel, Parked, PipeEnd};
+
+/// The error numbers that the steps answer with, as on Linux.
+pub(crate) const EBADF: i32 = 9;
+const EINTR: i32 = 4;
+const EPIPE: i32 = 32;
+const EINVAL: i32 = 22;
+/// The largest buffer that one read is counted for.
+const TRANSFER_MAX: usize = u32::MAX as usize;
+
+/// What one advance of a write did.
+pub(crate) enum Advance {
+    /// The call returns.
+    Returned(io::Result<usize>),
+    /// The call goes on: so many bytes are in the pipe by now.
+    Goes(usize),
+}
+
+/// The end of a call that was interrupted before it did anything.
+pub(crate) fn interrupted() -> io::Error {
+    io::Error::from_raw_os_error(EINTR)
+}
+
+/// The answer to the use of a closed descriptor.
+pub(crate) fn bad_descriptor() -> io::Error {
+    io::Error::from_raw_os_error(EBADF)
+}
+
+/// A length as the objects count it.
+pub(crate) fn count(bytes: usize) -> u32 {
+    u32::try_from(bytes.min(TRANSFER_MAX)).unwrap_or(u32::MAX)
+}
+
+impl Kernel {
+    /// Takes one from a semaphore, if it can.
+    pub(crate) fn take_semaphore(&mut self, semaphore: usize) -> bool {
+        let current = self.current;
+        let entry = &mut self.semaphores[semaphore];
+        let taken = entry.semaphore.try_wait();
+        if taken && entry.is_lock() {
+            entry.holder = Some(current);
+        }
+        taken
+    }
+
+    /// Gives one to a semaphore.
+    pub(crate) fn post_semaphore(&mut self, semaphore: usize) -> io::Result<()> {
+        let entry = &mut self.semaphores[semaphore];
+        entry.holder = None;
+        entry.semaphore.post().map_err(|_| io::Error::from_raw_os_error(EINVAL))
+    }
+
+    /// One read of a lane that was let.
+    pub(crate) fn read(
+        &mut self,
+        pipe: usize,
+        buffer: &mut [u8],
+        grant: Grant,
+    ) -> (io::Result<usize>, StepResult) {
+        if grant == Grant::Interrupted {
+            return (Err(interrupted()), StepResult::Interrupted);
+        }
+        let wanted = match grant {
+            Grant::Limited(most) | Grant::Short(most) => count(buffer.len()).min(most),
+            _ => count(buffer.len()),
+        };
+        let entry = &mut self.pipes[pipe];
+        match entry.pipe.read(wanted) {
+            Taken::Bytes(bytes) => {
+                let length = bytes as usize;
+                let (front, back) = entry.bytes.as_slices();
+                let from_front = front.len().min(length);
+                buffer[..from_front].copy_from_slice(&front[..from_front]);
+                buffer[from_front..length].copy_from_slice(&back[..length - from_front]);
+                entry.bytes.drain(..length);
+                (Ok(length), StepResult::Moved(bytes))
+            }
+            Taken::EndOfStream => (Ok(0), StepResult::Moved(0)),
+            Taken::WouldBlock => (Err(interrupted()), StepResult::Interrupted),
+        }
+    }
+
+    /// One advance of a write that has moved `moved` of its bytes in this call.
+    pub(crate) fn write(
+        &mut self,
+        pipe: usize,
+        buffer: &[u8],
+        moved: usize,
+        grant: Grant,
+    ) -> (Advance, StepResult) {
+        if grant == Grant::Interrupted {
+            return if moved == 0 {
+                (Advance::Returned(Err(interrupted())), StepResult::Interrupted)
+            } else {
+                (Advance::Returned(Ok(moved)), StepResult::Moved(0))
+            };
+        }
+        let left = count(buffer.len() - moved);
+        let wanted = match grant {
+            Grant::Limited(most) | Grant::Short(most) => left.min(most),
+            _ => left,
+        };
+        let entry = &mut self.pipes[pipe];
+        let written =
+            if moved > 0 { entry.pipe.continue_write(wanted) } else { entry.pipe.write(wanted) };
+        let bytes = match written {
+            Written::All => wanted,
+            Written::Part(bytes) => bytes,
+            Written::WouldBlock => 0,
+            Written::BrokenPipe if moved > 0 => {
+                return (Advance::Returned(Ok(moved)), StepResult::Moved(0));
+            }
+            Written::BrokenPipe => {
+                let error = io::Error::from_raw_os_error(EPIPE);
+                return (Advance::Returned(Err(error)), StepResult::BrokenPipe);
+            }
+        };
+        let now = moved + bytes as usize;
+        entry.bytes.extend(&buffer[moved..now]);
+        let returns = now == buffer.len() || matches!(grant, Grant::Short(_));
+        let advance = if returns { Advance::Returned(Ok(now)) } else { Advance::Goes(now) };
+        (advance, StepResult::Moved(bytes))
+    }
+
+    /// The pipe end that a descriptor of the current process is, unless it is closed.
+    pub(crate) fn end_of(&self, descriptor: usize) -> Option<PipeEnd> {
+        self.lane_end(usize::from(self.current.0), descriptor)
+    }
+
+    /// Closes a descriptor of the current process.
+    pub(crate) fn close_descriptor(&mut self, descriptor: usize) {
+        let process = self.process_of(self.current);
+        let descriptors = &mut self.processes[usize::from(process.0)].descriptors;
+        if let Some(end) = descriptors.get_mut(descriptor).and_then(Option::take) {
+            self.close_end(end);
+        }
+    }
+
+    /// Gives the child the descriptors that it inherits, under the same numbers.
+    pub(crate) fn inherit(&mut self, child: ProcessId, descriptors: &[usize]) -> io::Result<()> {
+        let ends: Option<Vec<_>> = descriptors
+            .iter()
+            .map(|&descriptor| self.end_of(descriptor).map(|end| (descriptor, end)))
+            .collect();
+        let ends = ends.ok_or_else(bad_descriptor)?;
+        for (descriptor, end) in ends {
+            match end {
+                PipeEnd::Reader(pipe) => self.pipes[pipe].pipe.open_reader(),
+                PipeEnd::Writer(pipe) => self.pipes[pipe].pipe.open_writer(),
+            }
+            let own = &mut self.processes[usize::from(child.0)].descriptors;
+            if own.len() <= descriptor {
+                own.resize(descriptor + 1, None);
+            }
+            own[descriptor] = Some(end);
+        }
+        self.processes[usize::from(child.0)].state = ProcessState::Running;
+        Ok(())
+    }
+
+    /// A signal is on its way: the process dies a little later.
+    pub(crate) fn signal(&mut self, process: ProcessId, signal: Signal) {
+        let state = &mut self.processes[usize::from(process.0)].state;
+        if matches!(state, ProcessState::Running | ProcessState::Leaving) {
+            *state = ProcessState::Dying(signal);
+        }
+    }
+
+    /// Somebody has waited for a process: it is reaped.
+    pub(crate) fn reap(&mut self, process: ProcessId) -> Option<midput_model::program::Exit> {
+        let state = &mut self.processes[usize::from(process.0)].state;
+        let exit = state.exit();
+        if let ProcessState::Dead(exit) = *state {
+            *state = ProcessState::Reaped(exit);
+        }
+        exit
+    }
+
+    /// Whether the lane that stands at `parked` was let with a try that finds nothing.
+    pub(crate) fn finds_nothing(&self, parked: &Parked, grant: Grant) -> bool {
+        grant == Grant::Expired
+            || !self.is_available(usize::from(self.current.0), &parked.request)
+    }
+}

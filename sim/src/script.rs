@@ -1,0 +1,233 @@
+//! Carries out a program with a subject: the same code in every world.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use midput_model::program::{
+    Instruction, LaneId, Operation, Outcome, ProcessId, Program, QueueId, Signal, Timeout,
+};
+use midput_real::os::Os;
+use midput_real::process::{Process, ThisProcess};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::payload;
+use crate::subject::{Parameters, Subject};
+
+/// What a world offers to the lanes of a program beyond the operating system.
+pub trait Stage: Os {
+    /// A lane begins an operation.
+    fn call(&self, lane: LaneId, operation: Operation);
+    /// The lane's operation has ended.
+    fn returned(&self, lane: LaneId, outcome: Outcome);
+    /// A process begins to leave.
+    fn leaving(&self, process: ProcessId);
+    /// Waits until a process of the program is dead, whoever started it (step `await-death`).
+    fn await_death(&self, process: ProcessId) -> impl Future<Output = ()>;
+    /// The name of the worker that runs a process of the program.
+    fn worker(&self, process: &str) -> String;
+}
+
+/// One process of a program while it runs.
+pub(crate) struct Script<S: Stage, Q: Subject<S>> {
+    stage: S,
+    program: Arc<Program>,
+    process: ProcessId,
+    this: ThisProcess<S>,
+    queues: Vec<Q>,
+    children: Mutex<Vec<Option<Process<S>>>>,
+}
+
+/// The queues of a program on their way to a child.
+struct Passed<'a, S: Stage, Q: Subject<S>> {
+    process: ProcessId,
+    queues: &'a [Q],
+    stage: std::marker::PhantomData<S>,
+}
+
+impl<S: Stage, Q: Subject<S>> Serialize for Passed<'_, S, Q> {
+    fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
+        let mut exported = Vec::new();
+        for queue in self.queues {
+            let objects = queue.exported().map_err(serde::ser::Error::custom)?;
+            midput_real::process::inherit(&objects).map_err(serde::ser::Error::custom)?;
+            exported.push(objects);
+        }
+        (self.process, exported).serialize(serializer)
+    }
+}
+
+/// What a child receives: which process it is, and the names of every queue's objects.
+struct Received(ProcessId, Vec<Vec<midput_real::os::Exported>>);
+
+impl<'de> Deserialize<'de> for Received {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (process, exported) = Deserialize::deserialize(deserializer)?;
+        Ok(Self(process, exported))
+    }
+}
+
+impl<S: Stage, Q: Subject<S>> Script<S, Q> {
+    /// The main process, which makes the queues.
+    pub(crate) fn first(stage: S, program: Arc<Program>) -> std::io::Result<Arc<Self>> {
+        let this = ThisProcess::new(stage);
+        let queues = (0u8..).zip(&program.queues).map(|(index, queue)| {
+            let feeder = program.feeder_name(QueueId(index));
+            Q::create(&this, &Parameters { queue, feeder: &feeder })
+        });
+        let queues = queues.collect::<Result<_, _>>()?;
+        Ok(Self::new(stage, program, ProcessId(0), this, queues))
+    }
+
+    /// A process that was started with this argument.
+    pub(crate) fn child(
+        stage: S,
+        program: Arc<Program>,
+        argument: &[u8],
+    ) -> Result<Arc<Self>, midput_real::codec::CodecError> {
+        let this = ThisProcess::new(stage);
+        let Received(process, exported) = this.decode_argument(argument)?;
+        let queues = (0u8..).zip(&program.queues).zip(&exported);
+        let queues = queues.map(|((index, queue), objects)| {
+            let feeder = program.feeder_name(QueueId(index));
+            Q::attach(&this, &Parameters { queue, feeder: &feeder }, objects)
+        });
+        let queues = queues.collect::<Result<_, _>>()?;
+        Ok(Self::new(stage, program, process, this, queues))
+    }
+
+    fn new(
+        stage: S,
+        program: Arc<Program>,
+        process: ProcessId,
+        this: ThisProcess<S>,
+        queues: Vec<Q>,
+    ) -> Arc<Self> {
+        let children = Mutex::new(program.processes.iter().map(|_| None).collect());
+        Arc::new(Self { stage, program, process, this, queues, children })
+    }
+
+    /// The main lane: its operations, then leaving the process.
+    pub(crate) async fn run_main(self: Arc<Self>) {
+        let code = self.run_lane(0).await;
+        self.stage.leaving(self.process);
+        self.this.exit(i32::from(code)).await;
+    }
+
+    /// The operations of one lane, in order. Returns the exit code that the last one asks for.
+    async fn run_lane(self: &Arc<Self>, index: u8) -> u8 {
+        let lane = self.program.lane_of(self.process, index);
+        let process = &self.program.processes[usize::from(self.process.0)];
+        for instruction in &process.lanes[usize::from(index)].instructions {
+            if let Some(process) = instruction.after {
+                self.stage.await_death(process).await;
+            }
+            if let Operation::Exit { code } = instruction.operation {
+                self.stage.call(lane, instruction.operation);
+                return code;
+            }
+            self.run_instruction(lane, instruction).await;
+        }
+        0
+    }
+
+    async fn run_instruction(self: &Arc<Self>, lane: LaneId, instruction: &Instruction) {
+        loop {
+            self.stage.call(lane, instruction.operation);
+            let outcome = self.operate(instruction.operation).await;
+            self.stage.returned(lane, outcome);
+            if instruction.until.is_none_or(|until| until == outcome) {
+                return;
+            }
+        }
+    }
+
+    async fn operate(self: &Arc<Self>, operation: Operation) -> Outcome {
+        match operation {
+            Operation::Start { process } => self.start(process).await,
+            Operation::Join { process, timeout } => match self.child_of(process) {
+                Some(child) => done(child.join(timeout_of(timeout)).await),
+                None => Outcome::Failed,
+            },
+            Operation::Signal { process, signal } => match self.child_of(process) {
+                Some(child) if signal == Signal::Terminate => done(child.terminate().await),
+                Some(child) => done(child.kill().await),
+                None => Outcome::Failed,
+            },
+            Operation::Thread { lane } => self.start_thread(lane).await,
+            Operation::Exit { .. } => Outcome::Done,
+            _ => match operation.queue() {
+                Some(queue) => self.operate_queue(queue, operation).await,
+                None => Outcome::Failed,
+            },
+        }
+    }
+
+    async fn operate_queue(&self, queue: QueueId, operation: Operation) -> Outcome {
+        let queue = &self.queues[usize::from(queue.0)];
+        let outcome = match operation {
+            Operation::Put { item, timeout, .. } => {
+                let bytes = self.program.items[usize::from(item.0)].bytes;
+                let payload = payload::make(item, bytes);
+                queue.put(payload, timeout_of(timeout)).await.map(|()| Outcome::Done)
+            }
+            Operation::Get { timeout, .. } => {
+                let got = queue.get(timeout_of(timeout)).await;
+                got.map(|payload| payload::identify(&self.program, &payload))
+            }
+            Operation::Size { .. } => queue.qsize().await.map(Outcome::Number),
+            Operation::Empty { .. } => queue.empty().await.map(Outcome::Bool),
+            Operation::Full { .. } => queue.full().await.map(Outcome::Bool),
+            Operation::Close { .. } => queue.close().await.map(|()| Outcome::Done),
+            Operation::CloseReader { .. } => queue.close_reader().await.map(|()| Outcome::Done),
+            Operation::JoinThread { .. } => queue.join_thread().await.map(|()| Outcome::Done),
+            _ => queue.cancel_join_thread().await.map(|()| Outcome::Done),
+        };
+        outcome.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn start(&self, process: ProcessId) -> Outcome {
+        let name = &self.program.processes[usize::from(process.0)].name;
+        let worker = self.stage.worker(name);
+        let passed =
+            Passed { process, queues: &self.queues, stage: std::marker::PhantomData::<S> };
+        match Process::start(&self.this, &worker, passed).await {
+            Ok(child) => {
+                let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+                children[usize::from(process.0)] = Some(child);
+                Outcome::Done
+            }
+            Err(_) => Outcome::HandleClosed,
+        }
+    }
+
+    fn child_of(&self, process: ProcessId) -> Option<Process<S>> {
+        let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children[usize::from(process.0)].clone()
+    }
+
+    async fn start_thread(self: &Arc<Self>, lane: LaneId) -> Outcome {
+        let index = lane.0 - self.program.lane_of(self.process, 0).0;
+        let process = &self.program.processes[usize::from(self.process.0)];
+        let name = &process.lanes[usize::from(index)].name;
+        let script = Arc::clone(self);
+        let body = move || async move {
+            script.run_lane(index).await;
+        };
+        done(self.this.thread_start(name, body).await)
+    }
+}
+
+fn done<T>(result: std::io::Result<T>) -> Outcome {
+    result.map_or(Outcome::Failed, |_| Outcome::Done)
+}
+
+/// A bound on waiting, in the words of `midput_real`; negative ones are one try (`Q10`).
+pub(crate) fn timeout_of(timeout: Timeout) -> midput_real::timeout::Timeout {
+    match timeout {
+        Timeout::Never => midput_real::timeout::Timeout::Never,
+        Timeout::NoWait => midput_real::timeout::Timeout::NoWait,
+        Timeout::Milliseconds(milliseconds) => midput_real::timeout::Timeout::After(
+            Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0)),
+        ),
+    }
+}

@@ -1,0 +1,88 @@
+//! The classic queue as a subject.
+
+use std::io;
+
+use midput_model::program::Outcome;
+use midput_real::classic::{GetError, PutError, Queue, QueueHandle};
+use midput_real::codec::Bytes;
+use midput_real::os::{Exported, Os};
+use midput_real::process::ThisProcess;
+use midput_real::timeout::Timeout;
+
+use super::{Parameters, Subject};
+
+/// The classic discipline: CPython's `multiprocessing.Queue`.
+#[derive(Clone, Debug)]
+pub struct Classic<O: Os>(Queue<Vec<u8>, O, Bytes>);
+
+impl<O: Os> Subject<O> for Classic<O> {
+    fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self> {
+        let queue = Queue::create(this, parameters.queue.maxsize as usize)?;
+        Ok(Self(queue.with_feeder_named(parameters.feeder)))
+    }
+
+    fn exported(&self) -> io::Result<Vec<Exported>> {
+        Ok(self.0.handle()?.exported().to_vec())
+    }
+
+    fn attach(
+        this: &ThisProcess<O>,
+        parameters: &Parameters<'_>,
+        exported: &[Exported],
+    ) -> io::Result<Self> {
+        let exported = exported.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
+        let handle = QueueHandle::new(parameters.queue.maxsize as usize, exported)?;
+        Ok(Self(Queue::attach(this, &handle)?.with_feeder_named(parameters.feeder)))
+    }
+
+    async fn put(&self, payload: Vec<u8>, timeout: Timeout) -> Result<(), Outcome> {
+        self.0.put(payload, timeout).await.map_err(|error| match error {
+            PutError::Full(_) => Outcome::Full,
+            PutError::Closed(_) => Outcome::Closed,
+            PutError::Slot { .. } | PutError::Feeder { .. } => Outcome::Failed,
+        })
+    }
+
+    async fn get(&self, timeout: Timeout) -> Result<Vec<u8>, Outcome> {
+        self.0.get(timeout).await.map_err(|error| match error {
+            GetError::Empty => Outcome::Empty,
+            GetError::Closed => Outcome::Closed,
+            GetError::HandleClosed => Outcome::HandleClosed,
+            GetError::EndOfFile => Outcome::EndOfFile,
+            GetError::Torn => Outcome::Torn,
+            GetError::Decode(_) => Outcome::Garbage,
+            GetError::Io(_) => Outcome::Failed,
+        })
+    }
+
+    async fn qsize(&self) -> Result<u32, Outcome> {
+        let size = self.0.qsize().await.map_err(|_| Outcome::Failed)?;
+        u32::try_from(size).map_err(|_| Outcome::Failed)
+    }
+
+    async fn empty(&self) -> Result<bool, Outcome> {
+        self.0.empty().await.map_err(|_| Outcome::HandleClosed)
+    }
+
+    async fn full(&self) -> Result<bool, Outcome> {
+        self.0.full().await.map_err(|_| Outcome::Failed)
+    }
+
+    async fn close(&self) -> Result<(), Outcome> {
+        self.0.close().await;
+        Ok(())
+    }
+
+    async fn close_reader(&self) -> Result<(), Outcome> {
+        self.0.close_reader().await.map_err(|_| Outcome::Failed)
+    }
+
+    async fn join_thread(&self) -> Result<(), Outcome> {
+        self.0.join_thread().await.map_err(|_| Outcome::NotClosed)
+    }
+
+    async fn cancel_join_thread(&self) -> Result<(), Outcome> {
+        self.0.cancel_join_thread().await;
+        Ok(())
+    }
+}

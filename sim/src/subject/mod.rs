@@ -1,0 +1,99 @@
+//! What is tested: a queue between processes, with a short adapter.
+
+use std::future::Future;
+use std::io;
+
+use midput_model::program::{Outcome, QueueParameters};
+use midput_real::os::{Exported, Os};
+use midput_real::process::ThisProcess;
+use midput_real::timeout::Timeout;
+
+mod classic;
+
+pub use classic::Classic;
+
+/// How a queue of a program is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Parameters<'a> {
+    /// Its name and its bound.
+    pub queue: &'a QueueParameters,
+    /// The name of the lane that the program has for a thread of the queue: `feed`. A thread of
+    /// another name is a lane of its own, after all others.
+    pub feeder: &'a str,
+}
+
+/// A queue that can be run in simulation: what a program's operations mean for it.
+///
+/// It is written against [`Os`], which the simulation implements: every `await` on a method of
+/// `Os` is a step at which lanes interleave and processes die. Operations that the queue does
+/// not have keep their default and answer [`Outcome::Failed`].
+///
+/// `examples/own_queue.rs` is a complete one in 60 lines.
+pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
+    /// Makes the queue, in the main process, before its first operation.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self>;
+
+    /// The kernel objects that a child must inherit to use the queue, in an order of its own.
+    ///
+    /// # Errors
+    /// What the system says of an object that cannot be named.
+    fn exported(&self) -> io::Result<Vec<Exported>>;
+
+    /// Takes up the queue in a child that inherited these objects.
+    ///
+    /// # Errors
+    /// What the system says where they were not inherited.
+    fn attach(
+        this: &ThisProcess<O>,
+        parameters: &Parameters<'_>,
+        exported: &[Exported],
+    ) -> io::Result<Self>;
+
+    /// Puts an item.
+    fn put(
+        &self,
+        payload: Vec<u8>,
+        timeout: Timeout,
+    ) -> impl Future<Output = Result<(), Outcome>>;
+
+    /// Gets an item.
+    fn get(&self, timeout: Timeout) -> impl Future<Output = Result<Vec<u8>, Outcome>>;
+
+    /// The items in the queue.
+    fn qsize(&self) -> impl Future<Output = Result<u32, Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
+    /// Whether nothing is to be got.
+    fn empty(&self) -> impl Future<Output = Result<bool, Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
+    /// Whether nothing can be put.
+    fn full(&self) -> impl Future<Output = Result<bool, Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
+    /// This process puts no more.
+    fn close(&self) -> impl Future<Output = Result<(), Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
+    /// This process reads no more.
+    fn close_reader(&self) -> impl Future<Output = Result<(), Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
+    /// Waits until all that this process put is handed over.
+    fn join_thread(&self) -> impl Future<Output = Result<(), Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
+    /// Lets this process leave without that.
+    fn cancel_join_thread(&self) -> impl Future<Output = Result<(), Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+}

@@ -1,0 +1,153 @@
+//! Cases in the native world: real processes, whose logs are held against the model.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use midput_model::contract::Monitor;
+use midput_model::event::Event;
+use midput_model::machine::Machine;
+use midput_model::queue::classic::{self, Classic, Time};
+use midput_scenarios::Scenario;
+
+use super::census::Census;
+use super::draw::draw;
+use super::judge::{Failure, Judged, Verdict, judge};
+use super::runner::{CaseOutcome, SweepOptions, in_jobs, machine};
+use crate::case::Case;
+use crate::check::HazardWatch;
+use crate::world::consistency::{self, Consistent};
+use crate::world::native::{self, NativeError, NativeOptions, NativeRun};
+
+/// How often a case is run again whose kill did not land.
+const RETRIES: u32 = 2;
+
+/// Runs one case with real processes and judges it as a simulated one. Its choices are not
+/// followed: real processes run freely.
+pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> CaseOutcome {
+    // Waits of free-running processes may expire at any moment.
+    let machine = machine(scenario, Time::Any);
+    let run = native::run(&scenario.program, "classic", &case.kills, &case.holds, options);
+    match run {
+        Ok(run) => conclude(scenario, case, &machine, &run),
+        Err(error) => not_judged(case, match error {
+            NativeError::Undecided { .. } | NativeError::Io(_) => {
+                Verdict::Inconclusive(error.to_string())
+            }
+            _ => Verdict::Fail(vec![Failure::Inconsistent(error.to_string())]),
+        }),
+    }
+}
+
+fn conclude(scenario: &Scenario, case: &Case, machine: &Classic, run: &NativeRun) -> CaseOutcome {
+    let consistent = match consistency::check(machine, run) {
+        Ok(consistent) => consistent,
+        Err(inconsistent) => {
+            let text = inconsistent.to_string();
+            return not_judged(case, if inconsistent.exhausted {
+                Verdict::Inconclusive(text)
+            } else {
+                Verdict::Fail(vec![Failure::Inconsistent(text)])
+            });
+        }
+    };
+    let end = machine.end(&consistent.state);
+    let mut monitor = Monitor::new(&scenario.program);
+    for event in &consistent.events {
+        monitor.observe(event);
+    }
+    let (hazards, held) = replayed(machine, &consistent);
+    let judged = judge(scenario, "classic", hazards, monitor.conclude(&end));
+    let landed = case.kills.iter().zip(&run.landed).filter(|(_, landed)| **landed);
+    let returns = consistent.events.iter().filter_map(|event| match *event {
+        Event::Return { lane, outcome } => Some((lane, outcome)),
+        _ => None,
+    });
+    CaseOutcome {
+        judged,
+        steps: run.logs.iter().map(|log| log.records.len() as u64).sum(),
+        all_ended: run.ended,
+        landed: landed.map(|(kill, _)| (kill.clone(), false)).collect(),
+        held,
+        chains: classic::why_stuck(machine, &consistent.state),
+        end,
+        returns: returns.collect(),
+        ..not_judged(case, Verdict::Pass)
+    }
+}
+
+/// Hazards, and the locks that victims held, from the model led along the same actions.
+fn replayed(
+    machine: &Classic,
+    consistent: &Consistent,
+) -> (BTreeSet<midput_scenarios::Hazard>, BTreeSet<String>) {
+    let mut watch = HazardWatch::default();
+    let mut held = BTreeSet::new();
+    let mut state = machine.initial();
+    for action in &consistent.actions {
+        if let classic::Action::Kill { process, .. } = *action {
+            for queue in &state.queues {
+                let locks = [("rlock", &queue.read_lock), ("wlock", &queue.write_lock)];
+                let of_victim = locks.into_iter().filter(|(_, lock)| {
+                    lock.holder.is_some_and(|holder| {
+                        machine.lanes()[usize::from(holder.0)].process == process
+                    })
+                });
+                held.extend(of_victim.map(|(name, _)| name.to_owned()));
+            }
+        }
+        // These actions were applied once before, in this order.
+        if let Ok(observation) = machine.apply(&mut state, action) {
+            watch.observe(machine, &state, &observation);
+        }
+    }
+    (watch.conclude(machine, &state), held)
+}
+
+fn not_judged(case: &Case, verdict: Verdict) -> CaseOutcome {
+    CaseOutcome {
+        case: case.clone(),
+        judged: Judged { verdict, hazards: BTreeSet::new(), violations: Vec::new() },
+        steps: 0,
+        all_ended: false,
+        landed: Vec::new(),
+        held: BTreeSet::new(),
+        end: Default::default(),
+        chains: Vec::new(),
+        returns: Vec::new(),
+    }
+}
+
+/// Runs the cases of a sweep natively, several at a time.
+pub fn sweep_native(
+    scenario: &Scenario,
+    census: &Census,
+    options: &SweepOptions,
+    native: &NativeOptions,
+    stop: &(dyn Fn() -> bool + Sync),
+    done: &(dyn Fn(&CaseOutcome) + Sync),
+) -> Vec<CaseOutcome> {
+    let failures = AtomicU64::new(0);
+    in_jobs(options, || (), |(), number| {
+        let over = options.failures_max > 0
+            && failures.load(Ordering::Relaxed) >= options.failures_max;
+        if over || stop() {
+            return None;
+        }
+        let case = draw(scenario, "classic", census, options.seed, number, false);
+        let case = Case { faults: Vec::new(), ..case };
+        let mut outcome = run_native(scenario, &case, native);
+        // Free-running processes may pass by a site that another schedule would bring them to.
+        for _ in 0..RETRIES {
+            let missed = !case.kills.is_empty() && outcome.landed.is_empty();
+            if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
+                break;
+            }
+            outcome = run_native(scenario, &case, native);
+        }
+        if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
+            failures.fetch_add(1, Ordering::Relaxed);
+        }
+        done(&outcome);
+        Some(outcome)
+    })
+}

@@ -1,0 +1,210 @@
+//! What a sweep of one scenario in one world adds up to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use midput_model::program::Program;
+use midput_scenarios::{Expect, Goal, Hazard, Scenario};
+
+use super::census::Census;
+use super::judge::Verdict;
+use super::runner::{CaseOutcome, SweepOptions};
+
+/// What a sweep adds up to.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The scenario's name.
+    pub scenario: String,
+    /// `sim` or `native`.
+    pub world: &'static str,
+    /// The cases that were to run.
+    pub planned: u64,
+    /// The cases that ran.
+    pub run: u64,
+    /// Steps, all together.
+    pub steps: u64,
+    /// How often a kill landed at each step: by lane and step name.
+    pub kills: BTreeMap<(String, String), u64>,
+    /// How many cases showed each hazard.
+    pub hazards: BTreeMap<Hazard, u64>,
+    /// The goals, and whether each was reached.
+    pub goals: Vec<(Goal, bool)>,
+    /// The failing cases, in their order.
+    pub failures: Vec<CaseOutcome>,
+    /// The first inconclusive case's reason, and how many there were.
+    pub inconclusive: Option<(String, u64)>,
+    expect_failure: bool,
+    scope: Scope,
+}
+
+/// How much of a scenario a sweep covers, and so what it must have reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of it: every goal must be reached.
+    Whole,
+    /// Every kill site, but under no schedule of ours: the goals that are kills must be reached.
+    Kills,
+    /// A part: what it must reach cannot be asked of it alone.
+    Part,
+}
+
+impl Scope {
+    /// The scope of a sweep of so many cases, in which a shard does its share.
+    pub fn of(options: &SweepOptions, census: &Census, native: bool) -> Self {
+        let sites = census.kills.len() as u64;
+        match (options.shard.of > 1 || options.cases < sites, native) {
+            (true, _) => Self::Part,
+            (false, true) => Self::Kills,
+            (false, false) => Self::Whole,
+        }
+    }
+}
+
+impl Report {
+    /// Adds up the outcomes of a sweep.
+    pub fn new(
+        scenario: &Scenario,
+        subject: &str,
+        world: &'static str,
+        planned: u64,
+        scope: Scope,
+        outcomes: Vec<CaseOutcome>,
+    ) -> Self {
+        let mut report = Self {
+            scenario: scenario.name.clone(),
+            world,
+            planned,
+            run: outcomes.len() as u64,
+            steps: 0,
+            kills: BTreeMap::new(),
+            hazards: BTreeMap::new(),
+            goals: scenario
+                .goals(subject)
+                .iter()
+                .filter(|goal| match scope {
+                    Scope::Whole => true,
+                    Scope::Kills => matches!(goal, Goal::Kill { .. } | Goal::KillHolding(_)),
+                    Scope::Part => false,
+                })
+                .map(|goal| (goal.clone(), false))
+                .collect(),
+            failures: Vec::new(),
+            inconclusive: None,
+            expect_failure: matches!(scenario.expect, Expect::Fail { .. }),
+            scope,
+        };
+        for outcome in outcomes {
+            report.add(&scenario.program, outcome);
+        }
+        report
+    }
+
+    fn add(&mut self, program: &Program, outcome: CaseOutcome) {
+        self.steps += outcome.steps;
+        for (kill, _) in &outcome.landed {
+            let site = (kill.site.lane.clone(), kill.site.step.clone());
+            *self.kills.entry(site).or_default() += 1;
+        }
+        for &hazard in &outcome.judged.hazards {
+            *self.hazards.entry(hazard).or_default() += 1;
+        }
+        for (goal, reached) in &mut self.goals {
+            *reached |= reaches(program, goal, &outcome);
+        }
+        match &outcome.judged.verdict {
+            Verdict::Pass => {}
+            Verdict::Fail(_) => self.failures.push(outcome),
+            Verdict::Inconclusive(reason) => {
+                let (_, count) = self.inconclusive.get_or_insert((reason.clone(), 0));
+                *count += 1;
+            }
+        }
+    }
+
+    /// The cases that were planned and did not run.
+    pub fn skipped(&self) -> u64 {
+        self.planned - self.run
+    }
+
+    /// The kills that landed, all together.
+    pub fn kills_landed(&self) -> u64 {
+        self.kills.values().sum()
+    }
+
+    /// The goals that no case reached.
+    pub fn missed(&self) -> BTreeSet<String> {
+        let missed = self.goals.iter().filter(|(_, reached)| !reached);
+        missed.map(|(goal, _)| goal.to_string()).collect()
+    }
+
+    /// What the sweep says: a canary passes where it fails.
+    pub fn verdict(&self) -> ReportVerdict {
+        if self.expect_failure {
+            return if self.failures.is_empty() && self.scope == Scope::Part {
+                ReportVerdict::Inconclusive("it must fail, and this part did not".to_owned())
+            } else if self.failures.is_empty() {
+                ReportVerdict::Fail("it must fail, and nothing was found".to_owned())
+            } else {
+                ReportVerdict::Pass
+            };
+        }
+        if !self.failures.is_empty() {
+            return ReportVerdict::Fail(format!("{} of {} cases", self.failures.len(), self.run));
+        }
+        if let Some((reason, count)) = &self.inconclusive {
+            return ReportVerdict::Inconclusive(format!("{count} cases: {reason}"));
+        }
+        if self.run == 0 && self.planned > 0 {
+            return ReportVerdict::Inconclusive("no case ran".to_owned());
+        }
+        let missed = self.missed();
+        if missed.is_empty() {
+            return ReportVerdict::Pass;
+        }
+        let missed: Vec<String> = missed.into_iter().collect();
+        let text = format!("vacuous, never reached: {}", missed.join("; "));
+        if self.skipped() > 0 {
+            ReportVerdict::Inconclusive(format!("{} cases skipped; {text}", self.skipped()))
+        } else if self.scope == Scope::Kills {
+            // Nobody schedules real processes: that they never came by says nothing for sure.
+            ReportVerdict::Inconclusive(text)
+        } else {
+            ReportVerdict::Fail(text)
+        }
+    }
+}
+
+/// What a sweep says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReportVerdict {
+    /// Nothing was found that must not be, everything was reached that must be.
+    Pass,
+    /// Why not.
+    Fail(String),
+    /// Why it cannot be said.
+    Inconclusive(String),
+}
+
+fn reaches(program: &Program, goal: &Goal, outcome: &CaseOutcome) -> bool {
+    let lanes = program.lanes();
+    let name = |lane: midput_model::program::LaneId| {
+        lanes.get(usize::from(lane.0)).map_or("", |lane| lane.name.as_str())
+    };
+    match goal {
+        Goal::Kill { lane, step } => outcome
+            .landed
+            .iter()
+            .any(|(kill, _)| kill.site.lane == *lane && kill.site.step == *step),
+        Goal::KillHolding(lock) => outcome.held.contains(lock.name()),
+        Goal::Hazard(hazard) => outcome.judged.hazards.contains(hazard),
+        Goal::Blocked { lane, step } => outcome
+            .end
+            .blocked
+            .iter()
+            .any(|blocked| name(blocked.lane) == lane && blocked.step == *step),
+        Goal::Result { lane, outcome: wanted } => outcome
+            .returns
+            .iter()
+            .any(|(of, result)| name(*of) == lane && wanted.matches(*result, program)),
+        Goal::AllEnded => outcome.all_ended,
+    }
+}

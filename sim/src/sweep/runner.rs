@@ -1,0 +1,335 @@
+//! Runs the cases of a sweep, one thread for each job.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use midput_model::event::End;
+use midput_model::program::{LaneId, Outcome, Program};
+use midput_model::queue::classic::{self, Time};
+use midput_scenarios::{KillPoint, Scenario};
+
+use super::census::Census;
+use super::draw::draw;
+use super::judge::{Failure, Judged, Verdict, judge};
+use crate::case::Case;
+use crate::check::{Lockstep, Observers};
+use crate::host::{Directives, Ending, Host, Settings};
+use crate::kernel::SimulatedOs;
+use crate::schedule::{Random, Replay, Strategy};
+use crate::settings::Shard;
+use crate::subject::Subject;
+use crate::trace::TraceLog;
+
+/// What one case did.
+#[derive(Clone, Debug)]
+pub struct CaseOutcome {
+    /// The case; with its choices where it failed.
+    pub case: Case,
+    /// Verdict, hazards, broken guarantees.
+    pub judged: Judged,
+    /// Steps done.
+    pub steps: u64,
+    /// Whether every process ended.
+    pub all_ended: bool,
+    /// The kills that landed, and whether by a transfer cut short by force.
+    pub landed: Vec<(KillPoint, bool)>,
+    /// The roles of the locks that victims held.
+    pub held: BTreeSet<String>,
+    /// How things stood at the end.
+    pub end: End,
+    /// Who waits for whom, where somebody is blocked for ever.
+    pub chains: Vec<String>,
+    /// What every call returned.
+    pub returns: Vec<(LaneId, Outcome)>,
+}
+
+/// Runs cases of one scenario, keeping its memory between them.
+pub struct Runner<'a> {
+    scenario: &'a Scenario,
+    program: Arc<Program>,
+    host: Host,
+    observers: Observers,
+    lockstep: bool,
+    time_any: bool,
+}
+
+impl<'a> Runner<'a> {
+    /// A runner for the cases of `scenario`; `lockstep` says whether its subject has a model.
+    pub fn new(scenario: &'a Scenario, lockstep: bool) -> Self {
+        let program = Arc::new(scenario.program.clone());
+        let machine = lockstep.then(|| Arc::new(machine(scenario, Time::Patient)));
+        let observers = Observers::new(&program, machine.as_ref());
+        let host = Host::default();
+        Self { scenario, program, host, observers, lockstep, time_any: false }
+    }
+
+    /// Time passes in the model as it does in the case.
+    fn set_time(&mut self, any: bool) {
+        if self.lockstep && self.time_any != any {
+            let time = if any { Time::Any } else { Time::Patient };
+            let machine = Arc::new(machine(self.scenario, time));
+            self.observers.lockstep = Some(Lockstep::new(machine));
+            self.time_any = any;
+        }
+    }
+
+    /// Runs one case and judges it. With a `trace`, notes what a trace is rendered from.
+    pub fn run<Q: Subject<SimulatedOs>>(
+        &mut self,
+        case: &Case,
+        trace: Option<&mut TraceLog>,
+    ) -> CaseOutcome {
+        let mut random = Random::new(case.seed, case.number);
+        let mut replay = case.choices.clone().map(Replay::new);
+        let strategy: &mut dyn Strategy = match &mut replay {
+            Some(replay) => replay,
+            None => &mut random,
+        };
+        let mut outcome = self.run_with::<Q>(case, strategy, trace);
+        let left = replay.as_ref().map_or(0, Replay::left);
+        if left > 0 && outcome.judged.verdict == Verdict::Pass {
+            let text = format!("the run ended with {left} recorded choices left");
+            outcome.judged.verdict = Verdict::Fail(vec![Failure::Replay(text)]);
+        }
+        outcome
+    }
+
+    /// Runs one case under a strategy and judges it.
+    pub fn run_with<Q: Subject<SimulatedOs>>(
+        &mut self,
+        case: &Case,
+        strategy: &mut dyn Strategy,
+        trace: Option<&mut TraceLog>,
+    ) -> CaseOutcome {
+        let wants_trace = trace.is_some();
+        self.set_time(case.time_any);
+        self.observers.reset(&self.program);
+        self.observers.trace = wants_trace.then(TraceLog::default);
+        let directives =
+            Directives::new(&self.program, &case.kills, &case.holds, &case.faults);
+        let mut directives = match directives {
+            Ok(directives) => directives,
+            Err(error) => return self.not_run(case, Failure::Replay(error.to_string())),
+        };
+        let settings = Settings { time_any: case.time_any, ..Settings::default() };
+        let (host, observers, program) = (&mut self.host, &mut self.observers, &self.program);
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            host.run::<Q>(program, strategy, &mut directives, observers, settings)
+        }));
+        let ran = match ran {
+            Ok(ran) => ran,
+            Err(panic) => {
+                // What the panic left behind is not used again.
+                self.host = Host::default();
+                return self.not_run(case, Failure::Panicked(text_of(&*panic)));
+            }
+        };
+        if let (Some(trace), Some(log)) = (trace, self.observers.trace.take()) {
+            *trace = log;
+        }
+        let judged = self.judge(&ran.ending);
+        let mut outcome = self.outcome(case, judged, &directives);
+        outcome.steps = ran.steps;
+        outcome.all_ended = matches!(ran.ending, Ending::AllEnded);
+        if outcome.judged.verdict != Verdict::Pass && outcome.case.choices.is_none() {
+            outcome.case.choices = Some(self.recorded());
+        }
+        outcome
+    }
+
+    /// Who watches the runs: what they noted of the last one, and what they keep.
+    pub fn observers(&mut self) -> &mut Observers {
+        &mut self.observers
+    }
+
+    /// The choices of the last run, as a case keeps them.
+    pub fn recorded(&self) -> Vec<(usize, String)> {
+        self.host.recorded()
+    }
+
+    fn judge(&self, ending: &Ending) -> Judged {
+        let violations = self.observers.violations();
+        let hazards = self.observers.lockstep.as_ref().map(|it| it.hazards()).unwrap_or_default();
+        let mut judged = judge(self.scenario, self.subject(), hazards, violations);
+        let failure = match ending {
+            Ending::Diverged(divergence) => Some(Failure::Diverged(divergence.clone())),
+            Ending::Replay(diverged) => Some(Failure::Replay(diverged.to_string())),
+            Ending::StepLimit => {
+                let limit = Settings::default().steps_max;
+                let text = format!("the run did not end within {limit} steps");
+                judged.verdict = Verdict::Inconclusive(text);
+                None
+            }
+            Ending::Setup(error) => {
+                judged.verdict = Verdict::Inconclusive(format!("not set up: {error}"));
+                None
+            }
+            _ => None,
+        };
+        if let Some(failure) = failure {
+            judged.verdict = Verdict::Fail(vec![failure]);
+        }
+        judged
+    }
+
+    fn subject(&self) -> &'static str {
+        if self.lockstep { "classic" } else { "user" }
+    }
+
+    fn outcome(&self, case: &Case, judged: Judged, directives: &Directives) -> CaseOutcome {
+        let landed = directives.landed();
+        let landed = landed.iter().map(|it| (case.kills[it.index].clone(), it.injected));
+        let held = self.observers.kills.iter().flat_map(|kill| &kill.held);
+        let chains = self.observers.lockstep.as_ref().map(|lockstep| {
+            classic::why_stuck(lockstep.machine(), lockstep.state())
+        });
+        CaseOutcome {
+            case: case.clone(),
+            judged,
+            steps: 0,
+            all_ended: false,
+            landed: landed.collect(),
+            held: held.map(|&role| role.to_owned()).collect(),
+            end: self.observers.end.clone(),
+            chains: chains.unwrap_or_default(),
+            returns: self.observers.returns.clone(),
+        }
+    }
+
+    fn not_run(&self, case: &Case, failure: Failure) -> CaseOutcome {
+        let judged = Judged {
+            verdict: Verdict::Fail(vec![failure]),
+            hazards: BTreeSet::new(),
+            violations: Vec::new(),
+        };
+        self.outcome(case, judged, &Directives::default())
+    }
+}
+
+/// The model of a scenario's program, in which the environment may kill as often as it likes.
+pub fn machine(scenario: &Scenario, time: Time) -> classic::Classic {
+    let environment = classic::Environment { time, kills: u8::MAX, ..Default::default() };
+    classic::Classic::new(scenario.program.clone(), environment)
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
+}
+
+/// How a sweep is carried out.
+#[derive(Clone, Copy, Debug)]
+pub struct SweepOptions {
+    /// What the cases are drawn from.
+    pub seed: u64,
+    /// How many cases, all shards together.
+    pub cases: u64,
+    /// Which of them.
+    pub shard: Shard,
+    /// How many threads.
+    pub jobs: usize,
+    /// Stop after so many failing cases; 0 is never.
+    pub failures_max: u64,
+    /// Run every case twice and compare.
+    pub twice: bool,
+    /// Waits may expire from the moment that they block.
+    pub time_any: bool,
+}
+
+impl Default for SweepOptions {
+    /// 512 cases of the default seed in one thread, patient time, all of them whatever fails.
+    fn default() -> Self {
+        Self {
+            seed: crate::settings::DEFAULT_SEED,
+            cases: 512,
+            shard: Shard::default(),
+            jobs: 1,
+            failures_max: 0,
+            twice: false,
+            time_any: false,
+        }
+    }
+}
+
+/// Runs the cases of a sweep in simulation. `stop` is asked between cases; `done` is told of each
+/// case, in no order. The outcomes come back in the order of the cases, whatever the jobs.
+pub fn sweep<Q: Subject<SimulatedOs>>(
+    scenario: &Scenario,
+    census: &Census,
+    options: &SweepOptions,
+    lockstep: bool,
+    stop: &(dyn Fn() -> bool + Sync),
+    done: &(dyn Fn(&CaseOutcome) + Sync),
+) -> Vec<CaseOutcome> {
+    let failures = AtomicU64::new(0);
+    let subject = if lockstep { "classic" } else { "user" };
+    in_jobs(options, || Runner::new(scenario, lockstep), |runner, number| {
+        let over = options.failures_max > 0
+            && failures.load(Ordering::Relaxed) >= options.failures_max;
+        if over || stop() {
+            return None;
+        }
+        let case = draw(scenario, subject, census, options.seed, number, options.time_any);
+        let outcome = run_checked::<Q>(runner, &case, options.twice);
+        if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
+            failures.fetch_add(1, Ordering::Relaxed);
+        }
+        done(&outcome);
+        Some(outcome)
+    })
+}
+
+/// Shares the cases of a sweep's shard out to threads: `case` runs one, or says `None` to stop.
+/// The outcomes come back in the order of the cases, whatever the jobs.
+pub(super) fn in_jobs<W>(
+    options: &SweepOptions,
+    worker: impl Fn() -> W + Sync,
+    case: impl Fn(&mut W, u64) -> Option<CaseOutcome> + Sync,
+) -> Vec<CaseOutcome> {
+    let next = AtomicU64::new(0);
+    let work = || {
+        let mut state = worker();
+        let mut outcomes = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= options.shard.share(options.cases) {
+                return outcomes;
+            }
+            match case(&mut state, options.shard.case(index)) {
+                Some(outcome) => outcomes.push(outcome),
+                None => return outcomes,
+            }
+        }
+    };
+    let mut outcomes = if options.jobs <= 1 {
+        work()
+    } else {
+        std::thread::scope(|scope| {
+            let jobs: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
+            jobs.into_iter().flat_map(|job| job.join().unwrap_or_default()).collect()
+        })
+    };
+    outcomes.sort_by_key(|outcome| outcome.case.number);
+    outcomes
+}
+
+/// Runs a case, and once more where it is to do the same twice: what was chosen, what was
+/// returned and how it ended must be equal, and so must the traces.
+fn run_checked<Q: Subject<SimulatedOs>>(
+    runner: &mut Runner<'_>,
+    case: &Case,
+    twice: bool,
+) -> CaseOutcome {
+    if !twice {
+        return runner.run::<Q>(case, None);
+    }
+    let (mut first, mut second) = (TraceLog::default(), TraceLog::default());
+    let mut outcome = runner.run::<Q>(case, Some(&mut first));
+    let again = runner.run::<Q>(case, Some(&mut second));
+    if first.entries != second.entries || outcome.judged != again.judged {
+        outcome.judged.verdict = Verdict::Fail(vec![Failure::NotTheSameTwice]);
+    }
+    outcome
+}

@@ -1,0 +1,222 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use midput_sim::settings::{Shard, parse_seed, parse_time};
+
+/// Kills processes in the middle of a put, says what the survivors see, and replays it.
+///
+/// Without a command, checks all scenarios in every world that they name.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub check: Check,
+    /// Print every value in force, and where it comes from.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Colours: auto, always, never. `NO_COLOR` is heeded.
+    #[arg(long, global = true, default_value = "auto")]
+    pub color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the cases of scenarios (the default command).
+    Check(Check),
+    /// Run a saved case again.
+    Replay(Replay),
+    /// Show what a saved case does, one event a line.
+    Trace(Trace),
+    /// Visit every state of a scenario's model: outcomes and shortest counterexamples.
+    Explore(Explore),
+    /// List scenarios, kill sites, hazards, guarantees or kept cases.
+    List(List),
+}
+
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Check {
+    /// Which scenarios: names, with `*` for any text. All by default.
+    pub scenarios: Vec<String>,
+    /// The folder of the scenario files [default: ./scenarios, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    pub scenarios_in: Option<PathBuf>,
+    /// What is tested.
+    #[arg(long, default_value = "classic")]
+    pub subject: Option<Subject>,
+    /// Only this world [default: every world that the scenario names].
+    #[arg(long)]
+    pub world: Option<WorldArgument>,
+    /// What cases are drawn from: N, 0xN, a commit, or `random` [default: 0x4d2].
+    #[arg(long, value_parser = seed)]
+    pub seed: Option<u64>,
+    /// Simulated cases for each scenario [default: 512]; native ones are a tenth, but every kill
+    /// site once.
+    #[arg(long)]
+    pub cases: Option<u64>,
+    /// Stop after so long, such as 30s; what did not run is said.
+    #[arg(long, value_parser = time)]
+    pub budget: Option<Duration>,
+    /// Only these cases: m/n, from 1.
+    #[arg(long, value_parser = shard)]
+    pub shard: Option<Shard>,
+    /// Threads [default: one for each processor].
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Stop a scenario after so many failing cases [default: 3].
+    #[arg(long)]
+    pub max_fail: Option<u64>,
+    /// How long a native run may go on without ending or hanging for good [default: 10s].
+    #[arg(long, value_parser = time)]
+    pub hang_after: Option<Duration>,
+    /// How time passes in simulation [default: patient].
+    #[arg(long)]
+    pub time: Option<Time>,
+    /// Run every simulated case twice and compare.
+    #[arg(long)]
+    pub twice: bool,
+    /// Where files are written when there is no folder of scenarios [default: target/midput].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Subject {
+    /// CPython's protocol.
+    #[default]
+    Classic,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WorldArgument {
+    /// The simulated kernel.
+    Sim,
+    /// Real processes.
+    Native,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Replay {
+    /// A case file, `last` for the last failing case, or `-` for standard input.
+    pub case: String,
+    #[command(flatten)]
+    pub place: Place,
+    /// How often.
+    #[arg(long, default_value_t = 1)]
+    pub times: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// A case file, `last` for the last failing case, or `-` for standard input.
+    pub case: String,
+    #[command(flatten)]
+    pub place: Place,
+    /// The form of the trace.
+    #[arg(long, default_value = "text")]
+    pub format: Format,
+    /// Show every step, local ones too.
+    #[arg(long)]
+    pub all_steps: bool,
+    /// Where to [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Fixed columns.
+    Text,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The folder of the scenario files [default: ./scenarios, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    pub scenarios_in: Option<PathBuf>,
+    /// In which world.
+    #[arg(long, default_value = "sim")]
+    pub world: WorldArgument,
+    /// Where files were written when there is no folder of scenarios [default: target/midput].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Explore {
+    /// Which scenarios: names, with `*` for any text.
+    #[arg(required = true)]
+    pub scenarios: Vec<String>,
+    /// The folder of the scenario files [default: ./scenarios, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    pub scenarios_in: Option<PathBuf>,
+    /// Without kills, whatever the scenario allows.
+    #[arg(long)]
+    pub no_kills: bool,
+    /// How time passes: a wait expires only when nothing else can happen, or at any moment.
+    #[arg(long, default_value = "patient")]
+    pub time: Time,
+    /// Visit at most so many states.
+    #[arg(long, default_value_t = 2_000_000)]
+    pub states: usize,
+    /// Show the shortest counterexamples as traces.
+    #[arg(long)]
+    pub traces: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Time {
+    /// A wait expires only when nothing else can happen.
+    Patient,
+    /// A wait may expire from the moment that it blocks.
+    Any,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    /// What to list.
+    #[arg(default_value = "scenarios")]
+    pub what: What,
+    /// Of which scenarios: names, with `*` for any text.
+    pub scenarios: Vec<String>,
+    /// The folder of the scenario files [default: ./scenarios, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    pub scenarios_in: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum What {
+    /// Names, and the first sentence of each why.
+    Scenarios,
+    /// Where kills can land.
+    Sites,
+    /// Known harms.
+    Hazards,
+    /// What a queue can promise.
+    Guarantees,
+    /// Kept cases.
+    Cases,
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    parse_seed(text).ok_or("a seed is a number, 0xN, a commit's 40 digits, or 'random'".into())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    parse_time(text).ok_or("a time looks like 500ms, 30s or 2m".into())
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    text.parse().map_err(|()| "a shard is m/n with 1 <= m <= n, such as 2/8".into())
+}

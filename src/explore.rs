@@ -1,0 +1,116 @@
+//! `midput explore`: every state of a scenario's model.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use midput_model::contract::{Verdict, prove};
+use midput_model::explore::{Limits, StateIndex, explore as visit_all};
+use midput_model::queue::classic::{Classic as Machine, Ending, Environment, Time};
+use midput_scenarios::Scenario;
+use midput_sim::counterexample::case_of;
+use midput_sim::subject::Classic;
+use midput_sim::sweep::Runner;
+use midput_sim::trace::TraceLog;
+
+use crate::arguments::{Explore, Time as TimeArgument};
+use crate::exit::Status;
+use crate::replay::text;
+use crate::select::select;
+
+/// Outcomes shown for each scenario.
+const OUTCOMES_SHOWN: usize = 12;
+
+pub(crate) fn explore(arguments: &Explore) -> anyhow::Result<Status> {
+    let selected = select(arguments.scenarios_in.as_deref(), None, &arguments.scenarios)?;
+    let mut status = Status::Pass;
+    for scenario in &selected.scenarios {
+        status = status.max(one(scenario, arguments));
+    }
+    Ok(status)
+}
+
+fn machine(scenario: &Scenario, arguments: &Explore) -> Machine {
+    let any = arguments.time == TimeArgument::Any;
+    let environment = Environment {
+        time: if any { Time::Any } else { Time::Patient },
+        kills: if arguments.no_kills { 0 } else { scenario.faults.kills_max },
+        victims: scenario.faults.victims.clone(),
+        signals: scenario.faults.signals.clone(),
+        overdue: any,
+    };
+    Machine::new(scenario.program.clone(), environment)
+}
+
+fn one(scenario: &Scenario, arguments: &Explore) -> Status {
+    let machine = machine(scenario, arguments);
+    let limits = Limits { states_max: arguments.states };
+    let mut outcomes: BTreeMap<Ending, (StateIndex, u32)> = BTreeMap::new();
+    let explored = visit_all(&machine, limits, |visit| {
+        if visit.is_end() {
+            let ending = machine.ending(visit.state);
+            outcomes.entry(ending).or_insert((visit.index, visit.depth));
+        }
+        ControlFlow::Continue(())
+    });
+    println!(
+        "{}  {} states, {} transitions, {} outcomes{}",
+        scenario.name,
+        explored.states,
+        explored.transitions,
+        outcomes.len(),
+        if explored.complete() { ", all visited" } else { "" }
+    );
+    let mut by_depth: Vec<_> = outcomes.iter().collect();
+    by_depth.sort_by_key(|(_, (_, depth))| *depth);
+    for (ending, (_, depth)) in by_depth.iter().take(OUTCOMES_SHOWN) {
+        println!("  after {depth:>3} actions  {}", machine.ending_text(ending));
+    }
+    if by_depth.len() > OUTCOMES_SHOWN {
+        println!("  … and {} more outcomes", by_depth.len() - OUTCOMES_SHOWN);
+    }
+    let mut status = if explored.complete() { Status::Pass } else { Status::Inconclusive };
+    if !explored.complete() {
+        println!("  INCONCLUSIVE: {}; raise it with --states", explored.finish);
+    }
+    for (guarantee, verdict) in prove(&machine, limits) {
+        match verdict {
+            Verdict::Holds { states } => {
+                println!("  {guarantee} {:<22} holds in all {states} states", guarantee.name());
+            }
+            Verdict::Undecided { finish } => {
+                println!("  {guarantee} {:<22} INCONCLUSIVE: {finish}", guarantee.name());
+                status = Status::Inconclusive;
+            }
+            Verdict::Violated { path, violation } => {
+                println!(
+                    "  {guarantee} {:<22} violated after {} actions: {}",
+                    guarantee.name(),
+                    path.len(),
+                    violation.describe(&scenario.program)
+                );
+                if arguments.traces {
+                    show(scenario, &machine, &path);
+                }
+            }
+        }
+    }
+    status
+}
+
+/// The real code, led along the model's path.
+fn show(
+    scenario: &Scenario,
+    machine: &Machine,
+    path: &[(
+        midput_model::queue::classic::Action,
+        midput_model::queue::classic::Observation,
+    )],
+) {
+    let (case, mut follow) = case_of(scenario, machine, path);
+    let mut log = TraceLog::default();
+    let mut runner = Runner::new(scenario, true);
+    let outcome = runner.run_with::<Classic<_>>(&case, &mut follow, Some(&mut log));
+    println!();
+    print!("{}", text(scenario, &outcome, &log, false));
+    println!();
+}

@@ -1,0 +1,135 @@
+//! `midput replay` and `midput trace`.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use midput_scenarios::Scenario;
+use midput_sim::case::Case;
+use midput_sim::settings::Settings;
+use midput_sim::subject::Classic;
+use midput_sim::sweep::{CaseOutcome, Failure, Runner, Verdict};
+use midput_sim::trace::{Story, TraceLog, render};
+
+use crate::arguments::{Place, Replay, Trace, WorldArgument};
+use crate::exit::Status;
+use crate::failure;
+use crate::select::{out_folder, select};
+
+/// A case with its scenario and the file that it came from.
+pub(crate) struct Loaded {
+    pub case: Case,
+    pub scenario: Scenario,
+    pub path: PathBuf,
+}
+
+/// Where the last failing case's path is noted.
+pub(crate) fn last_file(out: Option<&Path>) -> PathBuf {
+    out_folder(out).join("last")
+}
+
+fn load(name: &str, place: &Place, settings: &Settings) -> anyhow::Result<Loaded> {
+    let out = place.out.as_deref().or(settings.out.as_deref());
+    let (path, case) = match name {
+        "-" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).context("standard input")?;
+            (PathBuf::from("-"), text.parse().context("standard input holds no case")?)
+        }
+        _ => {
+            let path = match name {
+                "last" => {
+                    let last = last_file(out);
+                    let text = std::fs::read_to_string(&last).with_context(|| {
+                        format!("no case has failed yet: there is no {}", last.display())
+                    })?;
+                    PathBuf::from(text.trim())
+                }
+                _ => PathBuf::from(name),
+            };
+            let case = midput_sim::keep::read(&path)?;
+            (path, case)
+        }
+    };
+    let selected = select(place.scenarios_in.as_deref(), out, &[])?;
+    let found = selected.scenarios.into_iter().find(|it| it.name == case.scenario);
+    let Some(scenario) = found else {
+        bail!(
+            "{}: there is no scenario '{}'; give its folder with --scenarios-in",
+            path.display(),
+            case.scenario
+        );
+    };
+    Ok(Loaded { case, scenario, path })
+}
+
+pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<Status> {
+    let loaded = load(&arguments.case, &arguments.place, settings)?;
+    let mut status = Status::Pass;
+    for _ in 0..arguments.times {
+        let outcome = match arguments.place.world {
+            WorldArgument::Sim => {
+                let mut log = TraceLog::default();
+                let outcome = run(&loaded, &mut log);
+                print!("{}", text(&loaded.scenario, &outcome, &log, false));
+                outcome
+            }
+            WorldArgument::Native => crate::check::native_case(&loaded.scenario, &loaded.case, settings)?,
+        };
+        status = status.max(report(&loaded, &outcome, arguments.place.world));
+    }
+    Ok(status)
+}
+
+fn report(loaded: &Loaded, outcome: &CaseOutcome, world: WorldArgument) -> Status {
+    let world = if world == WorldArgument::Sim { "sim" } else { "native" };
+    match &outcome.judged.verdict {
+        Verdict::Pass => {
+            println!("the case passes in world {world}");
+            Status::Pass
+        }
+        Verdict::Inconclusive(reason) => {
+            println!("inconclusive: {reason}");
+            Status::Inconclusive
+        }
+        Verdict::Fail(failures) => {
+            let diverged = failures.iter().any(|failure| matches!(failure, Failure::Replay(_)));
+            let cases = loaded.case.number + 1;
+            print!("{}", failure::describe(&loaded.scenario, outcome, cases, world, &loaded.path));
+            if diverged { Status::Diverged } else { Status::Violation }
+        }
+    }
+}
+
+pub(crate) fn trace(arguments: &Trace, settings: &Settings) -> anyhow::Result<Status> {
+    if arguments.place.world != WorldArgument::Sim {
+        bail!("only the simulation has one order of all events; 'replay --world native' runs it");
+    }
+    let loaded = load(&arguments.case, &arguments.place, settings)?;
+    let mut log = TraceLog::default();
+    let outcome = run(&loaded, &mut log);
+    let text = text(&loaded.scenario, &outcome, &log, arguments.all_steps);
+    match arguments.output.as_deref() {
+        None => print!("{text}"),
+        Some(path) if path == Path::new("-") => print!("{text}"),
+        Some(path) => std::fs::write(path, text)
+            .with_context(|| format!("the trace cannot be written to {}", path.display()))?,
+    }
+    Ok(Status::Pass)
+}
+
+fn run(loaded: &Loaded, log: &mut TraceLog) -> CaseOutcome {
+    let mut runner = Runner::new(&loaded.scenario, true);
+    runner.run::<Classic<_>>(&loaded.case, Some(log))
+}
+
+/// The trace of a case with its head and its verdict.
+pub(crate) fn text(
+    scenario: &Scenario,
+    outcome: &CaseOutcome,
+    log: &TraceLog,
+    all_steps: bool,
+) -> String {
+    let story = Story { all_steps, ..Story::of(scenario, outcome) };
+    render(&scenario.program, log, &story)
+}
