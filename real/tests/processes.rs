@@ -1,6 +1,10 @@
 //! Queues and connections between real processes. This program is its own worker, so that it has
 //! a `main` of its own and no test harness.
 
+#[path = "recorder/mod.rs"]
+mod recorder;
+
+use std::path::Path;
 use std::time::Duration;
 
 use midput_real::classic::{self, GetError};
@@ -13,6 +17,8 @@ use midput_real::{
 
 /// Reached only where something hangs.
 const LONG: Duration = Duration::from_secs(60);
+/// `O_CLOEXEC`, as the system prints it.
+const CLOSE_ON_EXEC: u32 = 0o2_000_000;
 
 fn square((numbers, squares): (Queue<u64>, Queue<u64>)) -> Result<(), GetError> {
     loop {
@@ -50,6 +56,33 @@ fn pass_on((queue, length): (Queue<Vec<u8>>, usize)) -> u8 {
 fn two_of_one((first, second): (Queue<u64>, Queue<u64>)) {
     drop(first);
     second.put(5).unwrap();
+}
+
+/// Succeeds where no program that this process starts would inherit the queue.
+fn keeps_it_to_itself(_queue: Queue<u64>) -> Result<(), Box<dyn std::error::Error>> {
+    let mut seen = 0;
+    for entry in std::fs::read_dir("/proc/self/fd")? {
+        let entry = entry?;
+        let target = std::fs::read_link(entry.path()).unwrap_or_default();
+        if !target.to_string_lossy().contains("memfd:midput") {
+            continue;
+        }
+        let information = Path::new("/proc/self/fdinfo").join(entry.file_name());
+        let information = std::fs::read_to_string(information)?;
+        let flags = information
+            .lines()
+            .find_map(|line| line.strip_prefix("flags:"));
+        let flags = u32::from_str_radix(flags.ok_or("no flags")?.trim(), 8)?;
+        if flags & CLOSE_ON_EXEC == 0 {
+            return Err(format!("{} would be inherited", target.display()).into());
+        }
+        seen += 1;
+    }
+    if seen == 1 {
+        Ok(())
+    } else {
+        Err(format!("{seen} sets of semaphores are open").into())
+    }
 }
 
 fn not_registered(_: ()) {}
@@ -139,7 +172,44 @@ fn a_closed_end_cannot_be_inherited() {
     });
 }
 
-const TESTS: [(&str, fn()); 6] = [
+fn what_is_inherited_goes_no_further() {
+    let queue = Queue::new(0).unwrap();
+    let process = Process::start(keeps_it_to_itself, queue).unwrap();
+    assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
+}
+
+fn leaving_tells_feeders_joins_children_and_then_feeders() {
+    let os = recorder::Recorder::new(false, 0);
+    let this = ThisProcess::new(os);
+    block_on(async {
+        let queue = classic::Queue::<u64, _>::create(&this, 0).unwrap();
+        queue.put(1, Timeout::Never).await.unwrap();
+        let start = async || process::Process::start(&this, "nothing", ()).await.unwrap();
+        let [first, joined, last] = [start().await, start().await, start().await];
+        joined.join(Timeout::After(LONG)).await.unwrap().unwrap();
+        last.kill().await.unwrap();
+        last.terminate().await.unwrap();
+        os.take("main");
+        this.leave().await;
+        let steps = "leave notempty.lock sentinel.append notempty.notify notempty.unlock \
+                     child.join child.join feeder.join";
+        assert_eq!(os.take("main"), steps);
+        assert_eq!(first.exit_code(), Some(0));
+        assert!(matches!(last.exit_code(), Some(-9 | 0)));
+    });
+}
+
+fn nothing(_: ()) {}
+
+const TESTS: [(&str, fn()); 8] = [
+    (
+        "what_is_inherited_goes_no_further",
+        what_is_inherited_goes_no_further,
+    ),
+    (
+        "leaving_tells_feeders_joins_children_and_then_feeders",
+        leaving_tells_feeders_joins_children_and_then_feeders,
+    ),
     ("workers_serve_queues", workers_serve_queues),
     ("leaving_sends_more_than_a_pipe_holds", leaving_sends_more_than_a_pipe_holds),
     ("signals_end_a_process", signals_end_a_process),
@@ -156,6 +226,8 @@ fn main() {
         panics,
         pass_on,
         two_of_one,
+        keeps_it_to_itself,
+        nothing,
     ]);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
