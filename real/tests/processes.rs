@@ -69,20 +69,14 @@ fn keeps_it_to_itself(_queue: Queue<u64>) -> Result<(), Box<dyn std::error::Erro
         }
         let information = Path::new("/proc/self/fdinfo").join(entry.file_name());
         let information = std::fs::read_to_string(information)?;
-        let flags = information
-            .lines()
-            .find_map(|line| line.strip_prefix("flags:"));
+        let flags = information.lines().find_map(|line| line.strip_prefix("flags:"));
         let flags = u32::from_str_radix(flags.ok_or("no flags")?.trim(), 8)?;
         if flags & CLOSE_ON_EXEC == 0 {
             return Err(format!("{} would be inherited", target.display()).into());
         }
         seen += 1;
     }
-    if seen == 1 {
-        Ok(())
-    } else {
-        Err(format!("{seen} sets of semaphores are open").into())
-    }
+    if seen == 1 { Ok(()) } else { Err(format!("{seen} sets of semaphores are open").into()) }
 }
 
 fn not_registered(_: ()) {}
@@ -202,10 +196,7 @@ fn leaving_tells_feeders_joins_children_and_then_feeders() {
 fn nothing(_: ()) {}
 
 const TESTS: [(&str, fn()); 8] = [
-    (
-        "what_is_inherited_goes_no_further",
-        what_is_inherited_goes_no_further,
-    ),
+    ("what_is_inherited_goes_no_further", what_is_inherited_goes_no_further),
     (
         "leaving_tells_feeders_joins_children_and_then_feeders",
         leaving_tells_feeders_joins_children_and_then_feeders,

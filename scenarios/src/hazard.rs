@@ -3,20 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use midput_model::contract::Guarantee;
 use serde::{Deserialize, Serialize};
 
 use crate::kill::as_text;
 use crate::nearest::one_of;
-
-/// A guarantee of the model, by its number: `G6`. The model's `contract` says what each means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Guarantee(pub u8);
-
-impl fmt::Display for Guarantee {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "G{}", self.0)
-    }
-}
 
 /// A known harm that queues between processes do. Its text form, also in serde, is its id: `H3`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -124,7 +115,11 @@ impl Hazard {
 
     /// The guarantees that it can break. H11 and H15 break none.
     pub fn guarantees(self) -> Vec<Guarantee> {
-        self.entry().guarantees.iter().map(|number| Guarantee(*number)).collect()
+        self.entry()
+            .guarantees
+            .iter()
+            .map(|number| Guarantee::ALL[usize::from(number - 1)])
+            .collect()
     }
 
     /// A built-in scenario that shows it; `None` where it belongs to a class that is not built yet.

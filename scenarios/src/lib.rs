@@ -38,7 +38,7 @@ mod steps;
 pub use builtin::{builtin, builtin_sources};
 pub use error::{LoadError, Mistake};
 pub use goal::{Goal, Lock, NoGoal};
-pub use hazard::{Guarantee, Hazard, NoHazard};
+pub use hazard::{Hazard, NoHazard};
 pub use kill::{Hold, KillPoint, NoHold, NoKillPoint, Place};
 pub use load::{load_dir, load_file, parse};
 pub use outcome::{NoOutcome, OutcomeName};

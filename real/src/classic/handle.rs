@@ -39,14 +39,7 @@ impl QueueHandle {
     /// `InvalidInput` where `maxsize` is over 2,147,483,647 (`Q1`).
     pub fn new(maxsize: usize, exported: [Exported; 5]) -> io::Result<Self> {
         let [reader, writer, rlock, wlock, sem] = exported;
-        Ok(Self {
-            maxsize: slots(maxsize)?,
-            reader,
-            writer,
-            rlock,
-            wlock,
-            sem,
-        })
+        Ok(Self { maxsize: slots(maxsize)?, reader, writer, rlock, wlock, sem })
     }
 
     /// What a child must inherit to use the queue.

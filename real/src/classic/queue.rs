@@ -235,9 +235,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             codec: PhantomData,
         };
         let site = Site::new("feeder.start");
-        let thread = os
-            .thread_start(&local.feeder_name, move || feeder.run(), site)
-            .await?;
+        let thread = os.thread_start(&local.feeder_name, move || feeder.run(), site).await?;
 
         let mut state = local.state();
         state.feeder_started = true;

@@ -206,20 +206,15 @@ mod tests {
     fn finalizers_run_once_by_priority_and_the_last_registered_first() {
         let this = ThisProcess::new(Linux);
         let order = Arc::new(Mutex::new(String::new()));
-        let [_, _, run, _, cancelled, _] = [
-            ("a", 10),
-            ("b", -5),
-            ("c", 10),
-            ("d", -5),
-            ("e", 10),
-            ("f", 0),
-        ]
-        .map(|(name, priority)| {
-            let order = Arc::clone(&order);
-            this.register_finalizer(priority, async move || {
-                order.lock().unwrap().push_str(name);
-            })
-        });
+        let [_, _, run, _, cancelled, _] =
+            [("a", 10), ("b", -5), ("c", 10), ("d", -5), ("e", 10), ("f", 0)].map(
+                |(name, priority)| {
+                    let order = Arc::clone(&order);
+                    this.register_finalizer(priority, async move || {
+                        order.lock().unwrap().push_str(name);
+                    })
+                },
+            );
         block_on(async {
             this.run_finalizer(Some(run)).await;
             this.run_finalizer(Some(run)).await;

@@ -84,7 +84,8 @@ fn a_kill_inside_a_write_leaves_the_reader_stuck_and_replays_to_the_same_trace()
     for _ in 0..2 {
         observers.reset(&program);
         observers.trace = Some(TraceLog::default());
-        let mut directives = Directives::new(&program, std::slice::from_ref(&kill), &[], &[]).unwrap();
+        let mut directives =
+            Directives::new(&program, std::slice::from_ref(&kill), &[], &[]).unwrap();
         let choices = recorded.take();
         let mut random = Random::new(7, 1);
         let mut replay = Replay::new(choices.clone().unwrap_or_default());

@@ -14,6 +14,8 @@ use midput_scenarios::Scenario;
 use midput_sim::case::Case;
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{Runner, Verdict, machine};
+use midput_sim::world::consistency;
+use midput_sim::world::native::{self, NativeOptions};
 
 /// The survivor's operations, as columns, and how the survivor does each.
 const OPERATIONS: [(&str, &str); 10] = [
@@ -31,130 +33,43 @@ const OPERATIONS: [(&str, &str); 10] = [
 
 /// A crash point: the queue's bound, what is in it before, what the victim does, where it dies.
 struct Row {
-    id: &'static str,
+    id: String,
     maxsize: u32,
     /// Items `a` and `b` were put and are in the pipe before the victim starts.
     filled: bool,
-    victim: &'static str,
-    hold: Option<&'static str>,
-    kill: &'static str,
+    victim: String,
+    hold: String,
+    kill: String,
     /// Free slots, read lock, write lock, bytes in the pipe, right after the crash.
     left: [u32; 4],
-    /// What the survivor sees, in the order of [`OPERATIONS`], separated by `|`.
-    seen: &'static str,
-}
-
-const STUCK: &str = "ok, exit HANGS";
-
-const fn producer(
-    id: &'static str,
-    maxsize: u32,
-    victim: &'static str,
-    kill: &'static str,
-    left: [u32; 4],
-    seen: &'static str,
-) -> Row {
-    Row { id, maxsize, filled: false, victim, hold: None, kill, left, seen }
-}
-
-const fn consumer(
-    id: &'static str,
-    maxsize: u32,
-    victim: &'static str,
-    kill: &'static str,
-    left: [u32; 4],
-    seen: &'static str,
-) -> Row {
-    Row { id, maxsize, filled: true, victim, hold: None, kill, left, seen }
+    /// What the survivor sees, in the order of [`OPERATIONS`].
+    seen: Vec<String>,
 }
 
 fn rows() -> Vec<Row> {
-    let torn = "False|False|1|HANG(read)|HANG(read)|HANG(read)|STUCK|STUCK|STUCK|HANG(read)";
-    let held = "False|False|2|Empty|Empty|HANG(lock)|ok|ok|ok|Empty";
-    let idle = "True|False|0|Empty|Empty|HANG(lock)|ok|ok|ok|Empty";
-    vec![
-        producer(
-            "P1",
-            1,
-            "put x 16B",
-            "before V.main buffer.append[1]",
-            [0, 1, 1, 0],
-            "True|True|1|Empty|Empty|HANG(read)|Full|Full|HANG(sem)|Empty",
-        ),
-        Row {
-            hold: Some("V.feed before encode[1]"),
-            ..producer(
-                "P2",
-                4,
-                "repeat 4 put x 16B",
-                "before V.main leave[1]",
-                [0, 1, 1, 0],
-                "True|True|4|Empty|Empty|HANG(read)|Full|Full|HANG(sem)|Empty",
-            )
-        },
-        producer(
-            "P3",
-            2,
-            "put x 16B",
-            "before V.feed write-frame[1]",
-            [1, 1, 0, 0],
-            "True|False|1|Empty|Empty|HANG(read)|STUCK|STUCK|STUCK|Empty",
-        ),
-        producer("P4", 2, "put x 20000B", "at V.feed write-header[1]+2", [1, 1, 0, 2], torn),
-        producer("P5", 2, "put x 20000B", "after V.feed write-header[1]", [1, 1, 0, 4], torn),
-        producer("P6", 2, "put x 20000B", "at V.feed write-body[1]+1000", [1, 1, 0, 1004], torn),
-        producer(
-            "P7",
-            2,
-            "put x 16B",
-            "after V.feed write-frame[1]",
-            [1, 1, 0, 20],
-            "False|False|1|x|x|x|STUCK|STUCK|STUCK|x",
-        ),
-        producer(
-            "P8",
-            2,
-            "put x 16B",
-            "after V.feed wlock.release[1]",
-            [1, 1, 1, 20],
-            "False|False|1|x|x|x|ok|ok|ok|x",
-        ),
-        Row {
-            filled: false,
-            ..consumer("C1", 2, "get", "blocked in V.main read-header[1]", [2, 0, 1, 0], idle)
-        },
-        Row {
-            filled: false,
-            ..consumer("C1t", 2, "get timeout=30s", "blocked in V.main poll[1]", [2, 0, 1, 0], idle)
-        },
-        consumer("C2", 3, "get", "before V.main read-header[1]", [1, 0, 1, 40], held),
-        consumer("C3", 3, "get", "after V.main read-header[1]", [1, 0, 1, 36], held),
-        consumer("C4", 3, "get", "after V.main read-body[1]", [1, 0, 1, 20], held),
-        consumer(
-            "C5",
-            2,
-            "get",
-            "before V.main sem.release[1]",
-            [0, 1, 1, 20],
-            "False|True|2|b|b|b|Full|Full|HANG(sem)|b",
-        ),
-        consumer(
-            "C5t",
-            2,
-            "get timeout=30s",
-            "after V.main sem.release[1]",
-            [1, 0, 1, 20],
-            "False|False|1|Empty|Empty|HANG(lock)|ok|ok|ok|Empty",
-        ),
-        consumer(
-            "C6",
-            2,
-            "get",
-            "before V.main leave[1]",
-            [1, 1, 1, 20],
-            "False|False|1|b|b|b|ok|ok|ok|b",
-        ),
-    ]
+    let lines = include_str!("table.txt").lines().filter(|line| !line.starts_with('#'));
+    let rows: Vec<Row> = lines.map(row).collect();
+    assert_eq!(rows.len(), 16);
+    rows
+}
+
+fn row(line: &str) -> Row {
+    let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+    let [id, maxsize, before, victim, hold, kill, left, seen @ ..] = &cells[..] else {
+        panic!("{line}")
+    };
+    assert_eq!(seen.len(), OPERATIONS.len(), "{line}");
+    let left: Vec<u32> = left.split(' ').map(|number| number.parse().unwrap()).collect();
+    Row {
+        id: (*id).to_owned(),
+        maxsize: maxsize.parse().unwrap(),
+        filled: *before == "a and b",
+        victim: (*victim).to_owned(),
+        hold: hold.replace("V.", "P1."),
+        kill: kill.replace("V.", "P1."),
+        left: left.try_into().unwrap(),
+        seen: seen.iter().map(|cell| cell.replace("STUCK", "ok, exit HANGS")).collect(),
+    }
 }
 
 /// The scenario of one cell. P1 is the victim, P2 the survivor, P3 helps.
@@ -175,8 +90,10 @@ fn scenario(row: &Row, column: usize) -> Scenario {
     }
     main.extend(["after P1 died start P2", "join P2"]);
     let main: Vec<String> = main.iter().map(|it| format!("\"{it}\"")).collect();
-    let victim = |text: &str| text.replace("V.", "P1.");
-    let hold = row.hold.map_or(String::new(), |it| format!("hold = [\"{}\"]\n", victim(it)));
+    let hold = match row.hold.as_str() {
+        "" => String::new(),
+        hold => format!("hold = [\"{hold}\"]\n"),
+    };
     let text = format!(
         "why = \"Row {} of the crash table.\"\n[queue.jobs]\nmaxsize = {}\n\
          [process.P0]\nmain = [{}]\n[process.P1]\nmain = [\"{}\"]\n\
@@ -187,7 +104,7 @@ fn scenario(row: &Row, column: usize) -> Scenario {
         row.maxsize,
         main.join(", "),
         row.victim,
-        victim(row.kill),
+        row.kill,
     );
     let name = format!("crash-table/{}-{name}", row.id);
     midput_scenarios::parse(&name, &text).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -245,10 +162,9 @@ fn objects(state: &State) -> [u32; 4] {
 fn table(mut cell: impl FnMut(&Row, &Scenario) -> String) -> (String, String) {
     let (mut expected, mut found) = (String::new(), String::new());
     for row in rows() {
-        let seen: Vec<String> = row.seen.split('|').map(|it| it.replace("STUCK", STUCK)).collect();
         for (column, (name, _)) in OPERATIONS.iter().enumerate() {
             let scenario = scenario(&row, column);
-            expected += &format!("{} {name}: {}\n", row.id, seen[column]);
+            expected += &format!("{} {name}: {}\n", row.id, row.seen[column]);
             found += &format!("{} {name}: {}\n", row.id, cell(&row, &scenario));
         }
     }
@@ -264,7 +180,7 @@ fn simulation_and_every_continuation_in_the_model_show_the_crash_table() {
             runner.observers().keep_states = true;
             let outcome = runner.run::<Classic<_>>(&case(scenario, number), None);
             assert_eq!(outcome.landed.len(), 1, "{}: the kill did not land", scenario.name);
-            let forced = matches!(row.id, "P4" | "P6");
+            let forced = matches!(row.id.as_str(), "P4" | "P6");
             assert_eq!(outcome.landed[0].1, forced, "{}: injected", scenario.name);
             assert_eq!(outcome.judged.verdict, Verdict::Pass, "{}", scenario.name);
             let observers = runner.observers();
@@ -282,6 +198,26 @@ fn simulation_and_every_continuation_in_the_model_show_the_crash_table() {
             assert!(explored.complete());
         }
         cells.into_iter().collect::<Vec<_>>().join(" or ")
+    });
+    assert_eq!(found, expected);
+}
+
+/// The same with real processes, whose logs must agree with the model besides.
+#[test]
+fn real_processes_show_the_crash_table() {
+    let options = NativeOptions::new(env!("CARGO_BIN_EXE_midput").into());
+    let (expected, found) = table(|_, scenario| {
+        let case = case(scenario, 0);
+        let run = native::run(&scenario.program, "classic", &case.kills, &case.holds, &options);
+        let run = run.unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+        if run.landed != [true] {
+            return "the kill did not land".to_owned();
+        }
+        let model = machine(scenario, Time::Any);
+        match consistency::check(&model, &run) {
+            Ok(consistent) => cell(&model, &consistent.state),
+            Err(inconsistent) => inconsistent.to_string(),
+        }
     });
     assert_eq!(found, expected);
 }
