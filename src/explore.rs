@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use midput_model::contract::{Verdict, prove};
-use midput_model::explore::{Limits, StateIndex, explore as visit_all};
-use midput_model::queue::classic::{Classic as Machine, Ending, Environment, Time};
+use midput_model::explore::{Limits, explore as visit_all};
+use midput_model::queue::classic::{Classic as Machine, Ending, Environment, Time, why_stuck};
 use midput_scenarios::Scenario;
 use midput_sim::counterexample::case_of;
 use midput_sim::subject::Classic;
@@ -14,6 +14,7 @@ use midput_sim::trace::TraceLog;
 
 use crate::arguments::{Explore, Time as TimeArgument};
 use crate::exit::Status;
+use crate::print::{out, outln};
 use crate::replay::text;
 use crate::select::select;
 
@@ -34,6 +35,7 @@ fn machine(scenario: &Scenario, arguments: &Explore) -> Machine {
     let environment = Environment {
         time: if any { Time::Any } else { Time::Patient },
         kills: if arguments.no_kills { 0 } else { scenario.faults.kills_max },
+        faults: u8::from(scenario.faults.short_transfers || scenario.faults.interruptions),
         victims: scenario.faults.victims.clone(),
         signals: scenario.faults.signals.clone(),
         overdue: any,
@@ -44,15 +46,16 @@ fn machine(scenario: &Scenario, arguments: &Explore) -> Machine {
 fn one(scenario: &Scenario, arguments: &Explore) -> Status {
     let machine = machine(scenario, arguments);
     let limits = Limits { states_max: arguments.states };
-    let mut outcomes: BTreeMap<Ending, (StateIndex, u32)> = BTreeMap::new();
+    let mut outcomes: BTreeMap<Ending, (u32, Vec<String>)> = BTreeMap::new();
     let explored = visit_all(&machine, limits, |visit| {
         if visit.is_end() {
             let ending = machine.ending(visit.state);
-            outcomes.entry(ending).or_insert((visit.index, visit.depth));
+            let found = || (visit.depth, why_stuck(&machine, visit.state));
+            outcomes.entry(ending).or_insert_with(found);
         }
         ControlFlow::Continue(())
     });
-    println!(
+    outln!(
         "{}  {} states, {} transitions, {} outcomes{}",
         scenario.name,
         explored.states,
@@ -61,28 +64,31 @@ fn one(scenario: &Scenario, arguments: &Explore) -> Status {
         if explored.complete() { ", all visited" } else { "" }
     );
     let mut by_depth: Vec<_> = outcomes.iter().collect();
-    by_depth.sort_by_key(|(_, (_, depth))| *depth);
-    for (ending, (_, depth)) in by_depth.iter().take(OUTCOMES_SHOWN) {
-        println!("  after {depth:>3} actions  {}", machine.ending_text(ending));
+    by_depth.sort_by_key(|(_, (depth, _))| *depth);
+    for (ending, (depth, chains)) in by_depth.iter().take(OUTCOMES_SHOWN) {
+        outln!("  after {depth:>3} actions  {}", machine.ending_text(ending));
+        for chain in chains {
+            outln!("                     {chain}");
+        }
     }
     if by_depth.len() > OUTCOMES_SHOWN {
-        println!("  … and {} more outcomes", by_depth.len() - OUTCOMES_SHOWN);
+        outln!("  … and {} more outcomes", by_depth.len() - OUTCOMES_SHOWN);
     }
     let mut status = if explored.complete() { Status::Pass } else { Status::Inconclusive };
     if !explored.complete() {
-        println!("  INCONCLUSIVE: {}; raise it with --states", explored.finish);
+        outln!("  INCONCLUSIVE: {}; raise it with --states", explored.finish);
     }
     for (guarantee, verdict) in prove(&machine, limits) {
         match verdict {
             Verdict::Holds { states } => {
-                println!("  {guarantee} {:<22} holds in all {states} states", guarantee.name());
+                outln!("  {guarantee} {:<22} holds in all {states} states", guarantee.name());
             }
             Verdict::Undecided { finish } => {
-                println!("  {guarantee} {:<22} INCONCLUSIVE: {finish}", guarantee.name());
+                outln!("  {guarantee} {:<22} INCONCLUSIVE: {finish}", guarantee.name());
                 status = Status::Inconclusive;
             }
             Verdict::Violated { path, violation } => {
-                println!(
+                outln!(
                     "  {guarantee} {:<22} violated after {} actions: {}",
                     guarantee.name(),
                     path.len(),
@@ -107,7 +113,7 @@ fn show(
     let mut log = TraceLog::default();
     let mut runner = Runner::new(scenario, true);
     let outcome = runner.run_with::<Classic<_>>(&case, &mut follow, Some(&mut log));
-    println!();
-    print!("{}", text(scenario, &outcome, &log, false));
-    println!();
+    outln!();
+    out!("{}", text(scenario, &outcome, &log, false));
+    outln!();
 }

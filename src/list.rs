@@ -10,6 +10,7 @@ use midput_sim::sweep::census;
 
 use crate::arguments::{List, What};
 use crate::exit::Status;
+use crate::print::outln;
 use crate::select::{Selected, select};
 use crate::table::{print, table};
 
@@ -39,7 +40,7 @@ fn sites(selected: &Selected) {
     for scenario in &selected.scenarios {
         let program = Arc::new(scenario.program.clone());
         for kill in census::<Classic<_>>(scenario, &program, DEFAULT_SEED).kills {
-            println!("{}  {kill}", scenario.name);
+            outln!("{}  {kill}", scenario.name);
         }
     }
 }

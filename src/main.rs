@@ -13,6 +13,7 @@ mod check;
 mod exit;
 mod explore;
 mod list;
+mod print;
 mod replay;
 mod select;
 mod table;
@@ -73,6 +74,7 @@ fn start_log(settings: &Settings) -> anyhow::Result<()> {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .without_time()
         .init();
     Ok(())

@@ -13,6 +13,7 @@ use midput_sim::trace::{Story, TraceLog, render};
 
 use crate::arguments::{Place, Replay, Trace, WorldArgument};
 use crate::exit::Status;
+use crate::print::{out, outln};
 use crate::select::{out_folder, select};
 
 /// A case with its scenario and the file that it came from.
@@ -76,7 +77,7 @@ pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<
             WorldArgument::Sim => {
                 let mut log = TraceLog::default();
                 let outcome = run(&loaded, &mut log);
-                print!("{}", text(&loaded.scenario, &outcome, &log, false));
+                out!("{}", text(&loaded.scenario, &outcome, &log, false));
                 outcome
             }
             WorldArgument::Native => {
@@ -92,11 +93,11 @@ fn report(loaded: &Loaded, outcome: &CaseOutcome, world: WorldArgument) -> Statu
     let world = if world == WorldArgument::Sim { "sim" } else { "native" };
     match &outcome.judged.verdict {
         Verdict::Pass => {
-            println!("the case passes in world {world}");
+            outln!("the case passes in world {world}");
             Status::Pass
         }
         Verdict::Inconclusive(reason) => {
-            println!("inconclusive: {reason}");
+            outln!("inconclusive: {reason}");
             Status::Inconclusive
         }
         Verdict::Fail(failures) => {
@@ -104,7 +105,7 @@ fn report(loaded: &Loaded, outcome: &CaseOutcome, world: WorldArgument) -> Statu
             let cases = loaded.case.number + 1;
             let replay = replay_line(&loaded.path, world);
             let text = describe(&loaded.scenario, outcome, cases, world, &loaded.path, &replay);
-            print!("{text}");
+            out!("{text}");
             if diverged { Status::Diverged } else { Status::Violation }
         }
     }
@@ -119,8 +120,8 @@ pub(crate) fn trace(arguments: &Trace, settings: &Settings) -> anyhow::Result<St
     let outcome = run(&loaded, &mut log);
     let text = text(&loaded.scenario, &outcome, &log, arguments.all_steps);
     match arguments.output.as_deref() {
-        None => print!("{text}"),
-        Some(path) if path == Path::new("-") => print!("{text}"),
+        None => out!("{text}"),
+        Some(path) if path == Path::new("-") => out!("{text}"),
         Some(path) => std::fs::write(path, text)
             .with_context(|| format!("the trace cannot be written to {}", path.display()))?,
     }

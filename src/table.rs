@@ -1,5 +1,6 @@
 //! The tables of the summary.
 
+use crate::print::outln;
 use comfy_table::{Cell, CellAlignment, Color, Table, presets};
 
 /// A table without lines between its rows.
@@ -29,6 +30,6 @@ pub(crate) fn verdict(text: &str, good: Option<bool>, color: bool) -> Cell {
 /// The lines of a table without the blanks at their ends.
 pub(crate) fn print(table: &Table) {
     for line in table.lines() {
-        println!("{}", line.trim_end());
+        outln!("{}", line.trim_end());
     }
 }

@@ -195,6 +195,21 @@ fn lists_and_explorations_answer() {
     }
 }
 
+/// `midput list | head` ends in silence, as everybody's tools do.
+#[test]
+fn a_reader_that_has_gone_is_no_panic() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_midput"))
+        .current_dir(root())
+        .args(["list", "sites"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
 #[test]
 fn a_trace_goes_to_a_file_and_from_standard_input() {
     use std::io::Write;

@@ -37,6 +37,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "no-fault/short-transfers",
     "no-fault/two-large-producers",
     "no-fault/two-producers-two-consumers",
+    "terminate-while-flushing/any-site",
     "terminate-while-flushing/default",
 ];
 

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::print::out;
 use indicatif::{ProgressBar, ProgressStyle};
 use midput_sim::sweep::CaseOutcome;
 
@@ -72,8 +73,8 @@ impl Progress {
     /// Prints a text to standard output without tearing the bar.
     pub(super) fn print(&self, text: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| print!("{text}")),
-            None => print!("{text}"),
+            Some(bar) => bar.suspend(|| out!("{text}")),
+            None => out!("{text}"),
         }
     }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use midput_sim::sweep::{Report, ReportVerdict, SweepOptions};
 
+use crate::print::outln;
 use crate::table::{self, table, verdict};
 
 pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duration, color: bool) {
-    println!();
+    outln!();
     let mut main = table(
         &["scenario", "world", "cases", "steps", "kills", "hazards (cases)", "verdict"],
         &[2, 3, 4],
@@ -97,12 +98,12 @@ fn sites(reports: &[Report]) {
     if counts.is_empty() {
         return;
     }
-    println!();
+    outln!();
     let worlds = ["sim", "native"].map(|world| {
         let ran = reports.iter().any(|report| report.world == world);
         (world, ran)
     });
-    println!("kills landed at each step ({})", worlds.map(|(world, _)| world).join("/"));
+    outln!("kills landed at each step ({})", worlds.map(|(world, _)| world).join("/"));
     for (part, steps) in PARTS {
         let cells = steps.iter().map(|step| {
             let counts = worlds.map(|(world, ran)| {
@@ -119,21 +120,21 @@ fn print_wrapped(head: &str, cells: Vec<String>) {
     let mut line = format!("  {head:<7}");
     for cell in cells {
         if line.len() + cell.len() > 98 {
-            println!("{}", line.trim_end());
+            outln!("{}", line.trim_end());
             line = " ".repeat(9);
         }
         line.push_str(&cell);
         line.push_str("  ");
     }
-    println!("{}", line.trim_end());
+    outln!("{}", line.trim_end());
 }
 
 fn totals(reports: &[Report], options: &SweepOptions, elapsed: Duration) {
     let sum = |number: fn(&Report) -> u64| reports.iter().map(number).sum::<u64>();
     let (planned, run, skipped) = (sum(|it| it.planned), sum(|it| it.run), sum(Report::skipped));
     let failed = reports.iter().filter(|it| matches!(it.verdict(), ReportVerdict::Fail(_)));
-    println!();
-    println!(
+    outln!();
+    outln!(
         "planned {planned} = run {run} + skipped {skipped}   steps {}   seed {:#x}   {:.1} s",
         sum(|it| it.steps),
         options.seed,
@@ -142,5 +143,5 @@ fn totals(reports: &[Report], options: &SweepOptions, elapsed: Duration) {
     let failed = failed.count();
     let passed = reports.iter().filter(|it| it.verdict() == ReportVerdict::Pass).count();
     let undecided = reports.len() - failed - passed;
-    println!("{passed} passed, {failed} failed, {undecided} inconclusive");
+    outln!("{passed} passed, {failed} failed, {undecided} inconclusive");
 }

@@ -74,6 +74,8 @@ pub fn census<Q: Subject<SimulatedOs>>(
             }
         }
     }
+    let (kills, transfers) = (found.kills.len(), found.transfers.len());
+    tracing::info!(scenario = scenario.name, kills, transfers, steps_max, "census");
     found
 }
 

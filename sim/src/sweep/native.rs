@@ -27,6 +27,7 @@ pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> 
     // Waits of free-running processes may expire at any moment.
     let machine = machine(scenario, Time::Any);
     let run = native::run(&scenario.program, "classic", &case.kills, &case.holds, options);
+    tracing::debug!(scenario = case.scenario, case = case.number, ?run, "ran natively");
     match run {
         Ok(run) => conclude(scenario, case, &machine, &run),
         Err(error) => not_judged(

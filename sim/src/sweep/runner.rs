@@ -131,6 +131,14 @@ impl<'a> Runner<'a> {
         let judged = self.judge(&ran.ending);
         let mut outcome = self.outcome(case, judged, &directives);
         outcome.steps = ran.steps;
+        tracing::debug!(
+            scenario = case.scenario,
+            case = case.number,
+            steps = ran.steps,
+            landed = outcome.landed.len(),
+            verdict = ?outcome.judged.verdict,
+            "simulated"
+        );
         outcome.all_ended = matches!(ran.ending, Ending::AllEnded);
         if outcome.judged.verdict != Verdict::Pass && outcome.case.choices.is_none() {
             outcome.case.choices = Some(self.recorded());

@@ -66,9 +66,27 @@ impl Classic {
             }
         }
         for (process, exit) in self.program().processes.iter().zip(&ending.exits) {
-            if let Some(Exit::Signal(signal)) = exit {
-                parts.push(format!("{} {}", process.name, signal.name()));
+            match exit {
+                Some(Exit::Signal(signal)) => {
+                    parts.push(format!("{} {}", process.name, signal.name()));
+                }
+                Some(Exit::Code(code)) if *code != 0 => {
+                    parts.push(format!("{} exits with {code}", process.name));
+                }
+                _ => {}
             }
+        }
+        for (queue, [slots, read_lock, write_lock, bytes]) in
+            self.program().queues.iter().zip(&ending.objects)
+        {
+            let lock = |value: u32| if value == 0 { "taken" } else { "free" };
+            let slots = if queue.maxsize == 0 { "-".to_owned() } else { slots.to_string() };
+            parts.push(format!(
+                "{} slots {slots}, rlock {}, wlock {}, pipe {bytes}",
+                queue.name,
+                lock(*read_lock),
+                lock(*write_lock)
+            ));
         }
         parts.join("; ")
     }

@@ -75,6 +75,9 @@ pub struct Environment {
     pub time: Time,
     /// How many kills may happen, in all.
     pub kills: u8,
+    /// How many other faults may happen, in all: transfers that move only one byte, and blocked
+    /// calls that a signal handler interrupts.
+    pub faults: u8,
     /// Which processes may be killed.
     pub victims: Vec<ProcessId>,
     /// By which signals; none means SIGKILL.
@@ -229,7 +232,7 @@ impl Machine for Classic {
     type Observation = Observation;
 
     fn initial(&self) -> State {
-        let mut state = State::new(&self.program, self.lanes.len(), self.environment.kills);
+        let mut state = State::new(&self.program, self.lanes.len(), &self.environment);
         state.processes[0].state = ProcessState::Running;
         state.open_ends(ProcessId(0));
         // The first call of P0.main is part of the initial state; see `first_events`.
@@ -260,6 +263,9 @@ impl Machine for Classic {
         if self.environment.overdue {
             self.overdue_calls(state, out);
         }
+        if state.faults_left > 0 {
+            self.faults(state, out);
+        }
         if state.kills_left == 0 {
             return;
         }
@@ -280,9 +286,15 @@ impl Machine for Classic {
         let (lane, step, result) = match *action {
             Action::Step { lane } => self.step_lane(state, lane, None, &mut events)?,
             Action::Short { lane, bytes } => {
-                self.step_lane(state, lane, Some(bytes), &mut events)?
+                let stepped = self.step_lane(state, lane, Some(bytes), &mut events)?;
+                state.faults_left = state.faults_left.saturating_sub(1);
+                stepped
             }
-            Action::Interrupt { lane } => self.interrupt(state, lane)?,
+            Action::Interrupt { lane } => {
+                let interrupted = self.interrupt(state, lane)?;
+                state.faults_left = state.faults_left.saturating_sub(1);
+                interrupted
+            }
             Action::Expire { lane } => self.expire(state, lane, &mut events)?,
             Action::Overdue { lane } => {
                 state.lane_mut(lane).overdue = true;
@@ -326,7 +338,7 @@ type Stepped = (Option<LaneId>, &'static str, StepResult);
 impl Classic {
     /// What the history holds before the first action: the first call of `P0.main`.
     pub fn first_events(&self) -> ArrayVec<Event, 4> {
-        let mut state = State::new(&self.program, self.lanes.len(), 0);
+        let mut state = State::new(&self.program, self.lanes.len(), &self.environment);
         let mut events = Events::new();
         self.begin(&mut state, LaneId(0), &mut events);
         events

@@ -128,6 +128,24 @@ impl Classic {
         }
     }
 
+    /// Transfers that could be cut short after one byte, and blocked calls that a signal handler
+    /// could interrupt.
+    pub(super) fn faults(&self, state: &State, out: &mut Vec<Action>) {
+        for lane in (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane))) {
+            let current = state.lane(lane);
+            if matches!(current.point, Point::NotStarted | Point::Ended) {
+                continue;
+            }
+            if !self.can_step(state, lane) {
+                out.push(Action::Interrupt { lane });
+            } else if current.point.moves_bytes()
+                && self.transfer_bytes(state, lane) - current.moved > 1
+            {
+                out.push(Action::Short { lane, bytes: 1 });
+            }
+        }
+    }
+
     /// The lane's wait reaches its deadline: what it waited for is not there.
     pub(super) fn expire(
         &self,

@@ -7,6 +7,7 @@ use crate::os::process::ProcessState;
 use crate::os::semaphore::Semaphore;
 use crate::program::{ItemId, LaneId, Outcome, ProcessId, Program, QueueId};
 
+use super::Environment;
 use super::point::Point;
 
 /// `SEM_VALUE_MAX`: the slots of a queue without a bound (`Q1`).
@@ -25,6 +26,8 @@ pub struct State {
     pub locals: Vec<Local>,
     /// How many kills the environment may still do.
     pub kills_left: u8,
+    /// How many other faults the environment may still do.
+    pub faults_left: u8,
 }
 
 /// One lane.
@@ -185,7 +188,7 @@ impl LaneState {
 
 impl State {
     /// The state before anything has happened: no lane has begun.
-    pub(super) fn new(program: &Program, lanes: usize, kills_left: u8) -> Self {
+    pub(super) fn new(program: &Program, lanes: usize, environment: &Environment) -> Self {
         let queues = program.queues.iter().map(|parameters| {
             let slots = match parameters.maxsize {
                 0 => SLOTS_UNBOUNDED,
@@ -210,7 +213,8 @@ impl State {
             processes: vec![process; program.processes.len()],
             queues: queues.collect(),
             locals: vec![Local::default(); program.processes.len() * program.queues.len()],
-            kills_left,
+            kills_left: environment.kills,
+            faults_left: environment.faults,
         }
     }
 

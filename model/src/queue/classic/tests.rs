@@ -125,6 +125,36 @@ fn a_stuck_state_says_who_waits_for_whom() {
     assert_eq!(chains, [expected]);
 }
 
+/// Short transfers and interruptions harm nobody who does not die (`WF2`, `SL1`).
+#[test]
+fn faults_that_are_no_kills_break_nothing() {
+    let environment = Environment { faults: 2, ..Environment::default() };
+    let machine = Classic::new(one_producer(1, 20_000), environment);
+    let (states, ends, stuck) = count(&machine);
+    assert!(states > 829, "{states} states: the faults happen");
+    assert_eq!((ends, stuck), (3, 0), "one end for each number of faults that happened");
+    assert_eq!(broken(&machine), []);
+}
+
+/// Zero and negative time-outs are one try, as `nowait` is (`Q10`).
+#[test]
+fn a_timeout_that_is_not_positive_is_one_try() {
+    for timeout in [Timeout::NoWait, Timeout::Milliseconds(0), Timeout::Milliseconds(-5)] {
+        let full = Operation::Put { queue: QUEUE, item: ItemId(1), timeout };
+        let operations = [get(timeout), put(0), full];
+        let program = program(1, &[(0, 16), (0, 16)], &[&operations]);
+        let machine = Classic::new(program, Environment::default());
+        let mut results = Vec::new();
+        explore(&machine, Limits::default(), |visit| {
+            if visit.is_end() {
+                results.push(visit.state.lane(LaneId(0)).results.clone());
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(results, [[Outcome::Empty, Outcome::Done, Outcome::Full]], "{timeout:?}");
+    }
+}
+
 /// A get with a timeout is one try of a lock and a wait for a byte (`Q8`, `Q10`).
 #[test]
 fn a_get_that_may_wait_a_limited_time_ends_with_an_item_or_empty() {
