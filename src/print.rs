@@ -22,9 +22,10 @@ macro_rules! out {
 /// As `println!`.
 macro_rules! outln {
     () => { $crate::print::write(format_args!("\n")) };
-    ($format:literal $($argument:tt)*) => {
-        $crate::print::write(format_args!(concat!($format, "\n") $($argument)*))
-    };
+    ($($argument:tt)*) => {{
+        $crate::print::write(format_args!($($argument)*));
+        $crate::print::write(format_args!("\n"));
+    }};
 }
 
 pub(crate) use {out, outln};

@@ -77,7 +77,7 @@ impl Lockstep {
         let model = self.machine.ready(&self.state);
         let differing = (model ^ enabled) & !kept;
         if differing == 0 {
-            return Ok(());
+            return self.deadlines(kernel);
         }
         let lane = LaneId(differing.trailing_zeros().to_le_bytes()[0]);
         let word = |can: u64| if can & (1 << lane.0) != 0 { "can" } else { "cannot" };
@@ -87,6 +87,52 @@ impl Lockstep {
             expected: format!("that it {} do {}", word(model), self.machine_point(lane)),
             found: format!("it {} do {site}", word(enabled)),
         })
+    }
+
+    /// Where time is patient, waits have as long as in the model.
+    fn deadlines(&self, kernel: &Kernel) -> Result<(), Divergence> {
+        for lane in (0u8..).take(self.state.lanes.len()).map(LaneId) {
+            let (Some(here), Some(model)) =
+                (kernel.remaining(lane), self.state.lane(lane).remaining_ms)
+            else {
+                continue;
+            };
+            if here.as_millis() != u128::from(model) {
+                let site = kernel.parked(lane).map_or("no step", |parked| parked.site.name);
+                return Err(Divergence {
+                    at: format!("{} {site}", kernel.lane_name(lane)),
+                    expected: format!("a wait of {model} ms at most"),
+                    found: format!("one of {} ms", here.as_millis()),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What a write has put into the pipe begins with the frame's header (`WF1`).
+    fn header(&self, kernel: &Kernel, record: &Record) -> Result<(), Divergence> {
+        let StepResult::Moved(moved) = record.result else { return Ok(()) };
+        if !matches!(record.site.name, "write-frame" | "write-header") || moved == 0 {
+            return Ok(());
+        }
+        let offset = record.site.offset;
+        let item = self.state.queues.iter().zip(&kernel.pipes).find_map(|(queue, pipe)| {
+            let run = queue.content.back()?;
+            let writes = self.state.lane(record.lane).item == Some(run.item);
+            writes.then_some((run.item, &pipe.bytes))
+        });
+        let Some((item, bytes)) = item else { return Ok(()) };
+        let header = self.machine.program().items[usize::from(item.0)].bytes.to_be_bytes();
+        let written = bytes.iter().skip(bytes.len() - moved as usize);
+        let differs = header.iter().skip(offset).zip(written).any(|(wanted, found)| wanted != found);
+        if differs {
+            return Err(Divergence {
+                at: kernel.lane_name(record.lane).to_owned(),
+                expected: "a header of the length, most significant byte first".into(),
+                found: "other bytes".into(),
+            });
+        }
+        Ok(())
     }
 
     fn machine_point(&self, lane: LaneId) -> &'static str {
@@ -128,7 +174,8 @@ impl Lockstep {
             .apply(&mut self.state, &action)
             .map_err(|refused| refusal(at(), &refused, found()))?;
         self.hazards.observe(&self.machine, &self.state, &observation);
-        self.compare(kernel, record, &observation, at)
+        self.compare(kernel, record, &observation, at)?;
+        self.header(kernel, record)
     }
 
     fn compare(

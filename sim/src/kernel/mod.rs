@@ -379,6 +379,14 @@ impl Kernel {
             .map(|(deadline, lane)| (lane, deadline))
     }
 
+    /// How long a lane's wait may still last, where it has a deadline.
+    pub(crate) fn remaining(&self, lane: LaneId) -> Option<Duration> {
+        match wait_of(&self.parked(lane)?.request)? {
+            Wait::Until(deadline) => Some(deadline.saturating_sub(self.clock)),
+            _ => None,
+        }
+    }
+
     /// Whether a lane waits for a deadline that has not come.
     pub(crate) fn waits_for_deadline(&self, lane: LaneId) -> bool {
         self.parked(lane)
