@@ -5,6 +5,7 @@
 )]
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -194,6 +195,9 @@ impl Harness<'_> {
         self.lifeline = Some(write);
         let child = Command::new(&self.options.executable)
             .arg("subject")
+            // Ctrl-C in a terminal signals its whole foreground group. It is for the harness: a
+            // process that died of it would have died where the model knows of no death.
+            .process_group(0)
             .env(
                 VARIABLE,
                 serde_json::to_string(&address).map_err(std::io::Error::from)?,
