@@ -42,6 +42,8 @@ struct Watched {
     /// The same of one that was dead when it was first heard of.
     remains: Option<OwnedFd>,
     exit: Option<Exit>,
+    /// The signal that ended it where nothing in a run sends such a one.
+    foreign: Option<i32>,
     killed: Option<Killed>,
 }
 
@@ -98,6 +100,7 @@ pub(super) fn run(
     let cleared = harness.clear();
     let still = result?;
     cleared?;
+    harness.refuse_foreign_signals()?;
     Ok(harness.report(still))
 }
 
@@ -117,6 +120,7 @@ impl Watched {
             pidfd: None,
             remains: None,
             exit: None,
+            foreign: None,
             killed: None,
         })
     }
@@ -470,14 +474,28 @@ impl Harness<'_> {
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
                 // Its parent has waited for it where nobody is there to wait for.
                 let status = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), options);
-                watched.exit = status.ok().flatten().and_then(|status| {
+                let exit = status.ok().flatten().and_then(|status| {
                     let signal = || status.terminating_signal().map(real::Exit::Signal);
-                    let exit = status.exit_status().map(real::Exit::Code).or_else(signal);
-                    exit.and_then(exit_of)
+                    status.exit_status().map(real::Exit::Code).or_else(signal)
                 });
+                watched.exit = exit.and_then(exit_of);
+                watched.foreign = match exit {
+                    Some(real::Exit::Signal(signal)) if watched.exit.is_none() => Some(signal),
+                    _ => None,
+                };
             }
         }
         Ok(())
+    }
+
+    /// A process that a signal from outside ended, or a crash, is part of no run of the model.
+    fn refuse_foreign_signals(&self) -> Result<(), NativeError> {
+        let ended = (self.program.processes.iter().zip(&self.processes))
+            .find_map(|(process, watched)| Some((process.name.clone(), watched.foreign?)));
+        match ended {
+            Some((process, signal)) => Err(NativeError::Signalled { process, signal }),
+            None => Ok(()),
+        }
     }
 
     fn report(self, still: Option<Still>) -> NativeRun {
