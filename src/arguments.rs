@@ -72,7 +72,7 @@ pub(crate) struct Check {
     #[arg(long, value_parser = shard)]
     pub shard: Option<Shard>,
     /// Threads [default: one for each processor].
-    #[arg(long)]
+    #[arg(long, value_parser = jobs)]
     pub jobs: Option<usize>,
     /// Stop a scenario after so many failing cases [default: 3].
     #[arg(long)]
@@ -113,7 +113,7 @@ pub(crate) struct Replay {
     #[command(flatten)]
     pub place: Place,
     /// How often.
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub times: u32,
 }
 
@@ -207,6 +207,11 @@ pub(crate) enum What {
     Guarantees,
     /// Kept cases.
     Cases,
+}
+
+fn jobs(text: &str) -> Result<usize, String> {
+    let jobs = text.parse().ok().filter(|jobs| (1..=256).contains(jobs));
+    jobs.ok_or("jobs are a number from 1 to 256".into())
 }
 
 fn seed(text: &str) -> Result<u64, String> {

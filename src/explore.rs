@@ -25,7 +25,7 @@ pub(crate) fn explore(arguments: &Explore) -> anyhow::Result<Status> {
     let selected = select(arguments.scenarios_in.as_deref(), None, &arguments.scenarios)?;
     let mut status = Status::Pass;
     for scenario in &selected.scenarios {
-        status = status.max(one(scenario, arguments));
+        status = status.and(one(scenario, arguments));
     }
     Ok(status)
 }

@@ -35,7 +35,10 @@ fn main() -> ExitCode {
         eprintln!("midput: {error:#}");
         return Status::Usage.into();
     }
-    match run(arguments, &settings) {
+    let ran = std::panic::catch_unwind(|| run(arguments, &settings));
+    // What panicked has said so itself.
+    let Ok(ran) = ran else { return Status::Internal.into() };
+    match ran {
         Ok(status) => status.into(),
         Err(error) => {
             eprintln!("midput: {error:#}");

@@ -84,7 +84,7 @@ pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<
                 crate::check::native_case(&loaded.scenario, &loaded.case, settings)?
             }
         };
-        status = status.max(report(&loaded, &outcome, arguments.place.world));
+        status = status.and(report(&loaded, &outcome, arguments.place.world));
     }
     Ok(status)
 }

@@ -170,12 +170,12 @@ impl Default for Shard {
 impl Shard {
     /// How many of so many cases belong to this shard.
     pub fn share(self, cases: u64) -> u64 {
-        (cases + self.of - self.number) / self.of
+        if cases < self.number { 0 } else { (cases - self.number) / self.of + 1 }
     }
 
     /// The number of the `index`-th case of this shard.
     pub fn case(self, index: u64) -> u64 {
-        index * self.of + self.number - 1
+        index.saturating_mul(self.of).saturating_add(self.number - 1)
     }
 }
 

@@ -59,7 +59,8 @@ impl Plan {
         Ok(Self {
             options,
             worlds: world.or(settings.world).map_or(World::DEFAULT.to_vec(), |it| vec![it]),
-            deadline: budget.map(|budget| Instant::now() + budget),
+            // A budget beyond the clock's end is none.
+            deadline: budget.and_then(|budget| Instant::now().checked_add(budget)),
             native: native_options(arguments.hang_after.or(settings.hang_after))?,
             last: last_file(out),
         })
@@ -130,7 +131,7 @@ pub(crate) fn check(
         for &world in plan.worlds.iter().filter(|world| scenario.worlds.contains(world)) {
             progress.at(&scenario.name, world.name());
             let report = one(scenario, world, &plan, settings, &selected, &stop, &progress)?;
-            status = status.max(conclude(scenario, &report, &plan, &selected, &progress)?);
+            status = status.and(conclude(scenario, &report, &plan, &selected, &progress)?);
             reports.push(report);
         }
     }
@@ -141,7 +142,7 @@ pub(crate) fn check(
     }
     if stopped.load(Ordering::Relaxed) {
         eprintln!("midput: stopped; the summary says what ran");
-        status = status.max(Status::Inconclusive);
+        status = status.and(Status::Inconclusive);
     }
     Ok(status)
 }

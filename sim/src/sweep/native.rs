@@ -16,7 +16,7 @@ use super::runner::{CaseOutcome, SweepOptions, in_jobs, machine};
 use crate::case::Case;
 use crate::check::HazardWatch;
 use crate::world::consistency::{self, Consistent};
-use crate::world::native::{self, NativeError, NativeOptions, NativeRun};
+use crate::world::native::{self, NativeOptions, NativeRun};
 
 /// How often a case is run again whose kill did not land.
 const RETRIES: u32 = 2;
@@ -30,15 +30,11 @@ pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> 
     tracing::debug!(scenario = case.scenario, case = case.number, ?run, "ran natively");
     match run {
         Ok(run) => conclude(scenario, case, &machine, &run),
-        Err(error) => not_judged(
-            case,
-            match error {
-                NativeError::Undecided { .. } | NativeError::Io(_) => {
-                    Verdict::Inconclusive(error.to_string())
-                }
-                _ => Verdict::Fail(vec![Failure::Inconsistent(error.to_string())]),
-            },
-        ),
+        Err(error) => not_judged(case, if error.is_inconclusive() {
+            Verdict::Inconclusive(error.to_string())
+        } else {
+            Verdict::Fail(vec![Failure::Inconsistent(error.to_string())])
+        }),
     }
 }
 

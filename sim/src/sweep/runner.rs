@@ -321,7 +321,10 @@ pub(super) fn in_jobs<W>(
     } else {
         std::thread::scope(|scope| {
             let jobs: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
-            jobs.into_iter().flat_map(|job| job.join().unwrap_or_default()).collect()
+            let join = |job: std::thread::ScopedJoinHandle<'_, Vec<CaseOutcome>>| {
+                job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            };
+            jobs.into_iter().flat_map(join).collect()
         })
     };
     outcomes.sort_by_key(|outcome| outcome.case.number);

@@ -36,7 +36,7 @@ pub struct LaneState {
     /// The step that it does next.
     pub point: Point,
     /// The instruction that it is in, or that comes next.
-    pub instruction: u8,
+    pub instruction: u16,
     /// What its calls have returned so far; of a repeated call, the items and the last.
     pub results: Vec<Outcome>,
     /// Milliseconds until its call's deadline, where time is patient and the call has one.

@@ -130,7 +130,7 @@ impl Classic {
             matches!(self.role(*other), LaneRole::Program(_))
                 && current.point != Point::Ended
                 && current.leaving.is_none()
-                && (current.instruction..=u8::MAX)
+                && (current.instruction..=u16::MAX)
                     .map_while(|index| self.instruction(*other, index))
                     .any(|it| matches!(it.operation, Operation::Get { queue: of, .. } if of == queue))
         };

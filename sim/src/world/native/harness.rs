@@ -5,6 +5,7 @@
 )]
 
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -41,6 +42,8 @@ struct Watched {
     /// The same of one that was dead when it was first heard of.
     remains: Option<OwnedFd>,
     exit: Option<Exit>,
+    /// The signal that ended it where nothing in a run sends such a one.
+    foreign: Option<i32>,
     killed: Option<Killed>,
 }
 
@@ -93,6 +96,7 @@ pub(super) fn run(
     let cleared = harness.clear();
     let still = result?;
     cleared?;
+    harness.refuse_foreign_signals()?;
     Ok(harness.report(still))
 }
 
@@ -112,6 +116,7 @@ impl Watched {
             pidfd: None,
             remains: None,
             exit: None,
+            foreign: None,
             killed: None,
         })
     }
@@ -184,7 +189,13 @@ impl Harness<'_> {
         self.lifeline = Some(write);
         let child = Command::new(&self.options.executable)
             .arg("subject")
-            .env(VARIABLE, serde_json::to_string(&address).map_err(std::io::Error::from)?)
+            // Ctrl-C in a terminal signals its whole foreground group. It is for the harness: a
+            // process that died of it would have died where the model knows of no death.
+            .process_group(0)
+            .env(
+                VARIABLE,
+                serde_json::to_string(&address).map_err(std::io::Error::from)?,
+            )
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
@@ -427,14 +438,28 @@ impl Harness<'_> {
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
                 // Its parent has waited for it where nobody is there to wait for.
                 let status = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), options);
-                watched.exit = status.ok().flatten().and_then(|status| {
+                let exit = status.ok().flatten().and_then(|status| {
                     let signal = || status.terminating_signal().map(real::Exit::Signal);
-                    let exit = status.exit_status().map(real::Exit::Code).or_else(signal);
-                    exit.and_then(exit_of)
+                    status.exit_status().map(real::Exit::Code).or_else(signal)
                 });
+                watched.exit = exit.and_then(exit_of);
+                watched.foreign = match exit {
+                    Some(real::Exit::Signal(signal)) if watched.exit.is_none() => Some(signal),
+                    _ => None,
+                };
             }
         }
         Ok(())
+    }
+
+    /// A process that a signal from outside ended, or a crash, is part of no run of the model.
+    fn refuse_foreign_signals(&self) -> Result<(), NativeError> {
+        let ended = (self.program.processes.iter().zip(&self.processes))
+            .find_map(|(process, watched)| Some((process.name.clone(), watched.foreign?)));
+        match ended {
+            Some((process, signal)) => Err(NativeError::Signalled { process, signal }),
+            None => Ok(()),
+        }
     }
 
     fn report(self, still: Option<Still>) -> NativeRun {

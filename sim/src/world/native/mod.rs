@@ -101,6 +101,15 @@ pub enum NativeError {
         /// Why.
         why: String,
     },
+    /// A signal ended a process that nothing in a run sends: it crashed, or somebody outside, such
+    /// as a terminal, ended it.
+    #[error("{process} was ended by signal {signal}, which nothing in the run sends")]
+    Signalled {
+        /// Which.
+        process: String,
+        /// The signal's number.
+        signal: i32,
+    },
     /// A log is not what a process of a run writes.
     #[error("the log of {process} cannot be read: {why}")]
     Log {
@@ -117,6 +126,20 @@ pub enum NativeError {
         /// What was seen last.
         seen: String,
     },
+}
+
+impl NativeError {
+    /// Whether it says nothing about the subject: the run was not decided, the system had no room
+    /// for it, or a terminal ended its processes.
+    pub fn is_inconclusive(&self) -> bool {
+        use rustix::process::Signal as Number;
+        let from_terminal = [Number::HUP, Number::INT, Number::QUIT].map(Number::as_raw);
+        match self {
+            Self::Undecided { .. } | Self::Io(_) => true,
+            Self::Signalled { signal, .. } => from_terminal.contains(signal),
+            _ => false,
+        }
+    }
 }
 
 /// Whether this machine can run the native world.
