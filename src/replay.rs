@@ -12,6 +12,7 @@ use midput_sim::sweep::{CaseOutcome, Failure, Runner, Verdict, describe};
 use midput_sim::trace::{Story, TraceLog, render};
 
 use crate::arguments::{Place, Replay, Trace, WorldArgument};
+use crate::check::known_subject;
 use crate::exit::Status;
 use crate::print::{out, outln};
 use crate::select::{out_folder, select};
@@ -57,6 +58,7 @@ fn load(name: &str, place: &Place, settings: &Settings) -> anyhow::Result<Loaded
             (path, case)
         }
     };
+    known_subject(&case)?;
     let selected = select(place.scenarios_in.as_deref(), out, &[])?;
     let found = selected.scenarios.into_iter().find(|it| it.name == case.scenario);
     let Some(scenario) = found else {
@@ -73,7 +75,7 @@ pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<
     let loaded = load(&arguments.case, &arguments.place, settings)?;
     let mut status = Status::Pass;
     for _ in 0..arguments.times {
-        let outcome = match arguments.place.world {
+        let mut outcome = match arguments.place.world {
             WorldArgument::Sim => {
                 let mut log = TraceLog::default();
                 let outcome = run(&loaded, &mut log);
@@ -84,6 +86,7 @@ pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<
                 crate::check::native_case(&loaded.scenario, &loaded.case, settings)?
             }
         };
+        outcome.require_kills();
         status = status.and(report(&loaded, &outcome, arguments.place.world));
     }
     Ok(status)
@@ -102,9 +105,8 @@ fn report(loaded: &Loaded, outcome: &CaseOutcome, world: WorldArgument) -> Statu
         }
         Verdict::Fail(failures) => {
             let diverged = failures.iter().any(|failure| matches!(failure, Failure::Replay(_)));
-            let cases = loaded.case.number + 1;
             let replay = replay_line(&loaded.path, world);
-            let text = describe(&loaded.scenario, outcome, cases, world, &loaded.path, &replay);
+            let text = describe(&loaded.scenario, outcome, None, world, &loaded.path, &replay);
             out!("{text}");
             if diverged { Status::Diverged } else { Status::Violation }
         }
@@ -125,7 +127,12 @@ pub(crate) fn trace(arguments: &Trace, settings: &Settings) -> anyhow::Result<St
         Some(path) => std::fs::write(path, text)
             .with_context(|| format!("the trace cannot be written to {}", path.display()))?,
     }
-    Ok(Status::Pass)
+    Ok(match &outcome.judged.verdict {
+        Verdict::Fail(failures) if failures.iter().any(|it| matches!(it, Failure::Replay(_))) => {
+            Status::Diverged
+        }
+        _ => Status::Pass,
+    })
 }
 
 fn run(loaded: &Loaded, log: &mut TraceLog) -> CaseOutcome {

@@ -68,11 +68,7 @@ impl Check {
             .stderr(file("stderr"))
             .spawn()
             .unwrap();
-        Self {
-            child,
-            entry: format!("{VARIABLE}={token}").into_bytes(),
-            folder,
-        }
+        Self { child, entry: format!("{VARIABLE}={token}").into_bytes(), folder }
     }
 
     /// A sweep over all scenarios.
@@ -84,15 +80,11 @@ impl Check {
     fn others(&self) -> Vec<u32> {
         let is_marked = |pid: &u32| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment
-                .split(|&byte| byte == 0)
-                .any(|entry| entry == self.entry)
+            environment.split(|&byte| byte == 0).any(|entry| entry == self.entry)
         };
         let processes = fs::read_dir("/proc").unwrap();
         let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| *pid != self.child.id())
-            .filter(is_marked)
-            .collect()
+        pids.filter(|pid| *pid != self.child.id()).filter(is_marked).collect()
     }
 
     /// Waits until the command has so many processes at once.
@@ -100,11 +92,7 @@ impl Check {
         let begun = Instant::now();
         while self.others().len() < count {
             let late = begun.elapsed() > PATIENCE;
-            assert!(
-                !late,
-                "no {count} processes were there at once\n{}",
-                self.told()
-            );
+            assert!(!late, "no {count} processes were there at once\n{}", self.told());
             thread::sleep(Duration::from_millis(1));
         }
     }
@@ -115,11 +103,7 @@ impl Check {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "the command goes on\n{}",
-                self.told()
-            );
+            assert!(begun.elapsed() < PATIENCE, "the command goes on\n{}", self.told());
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -131,11 +115,7 @@ impl Check {
             if left.is_empty() {
                 return;
             }
-            assert!(
-                begun.elapsed() < GONE_WITHIN,
-                "left behind: {left:?}\n{}",
-                self.told()
-            );
+            assert!(begun.elapsed() < GONE_WITHIN, "left behind: {left:?}\n{}", self.told());
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -184,11 +164,7 @@ fn walk(folder: &Path) -> Vec<String> {
     entries
         .flat_map(|entry| {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                walk(&path)
-            } else {
-                vec![path.display().to_string()]
-            }
+            if path.is_dir() { walk(&path) } else { vec![path.display().to_string()] }
         })
         .collect()
 }

@@ -55,7 +55,7 @@ fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> R
     let planned = outcomes.len() as u64 + options.shard.share(options.cases);
     let swept = sweep::<Classic<_>>(scenario, &census, &options, true, &stop, &|_| ());
     outcomes.extend(swept);
-    let scope = Scope::of(&options, &census, false);
+    let scope = Scope::of(&options, &census, scenario, false);
     Report::new(scenario, "classic", "sim", planned, scope, outcomes)
 }
 
@@ -65,7 +65,7 @@ fn failures(scenario: &Scenario, report: &Report, settings: &Settings) -> String
     for failed in &report.failures {
         let path = keep::save(&out(settings), &failed.case).unwrap();
         let replay = format!("MIDPUT_CASE={} cargo test --test scenarios", path.display());
-        text += &describe(scenario, failed, report.planned, "sim", &path, &replay);
+        text += &describe(scenario, failed, Some(report.planned), "sim", &path, &replay);
     }
     text
 }
@@ -102,7 +102,7 @@ fn check_one(path: &Path, settings: &Settings) -> Result<(), String> {
         return Ok(());
     }
     let replay = format!("MIDPUT_CASE={} cargo test --test scenarios", path.display());
-    Err(describe(scenario, &outcome, case.number + 1, "sim", path, &replay))
+    Err(describe(scenario, &outcome, None, "sim", path, &replay))
 }
 
 #[test]

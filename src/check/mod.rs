@@ -85,6 +85,16 @@ pub(crate) fn native_options(
     Ok(options)
 }
 
+/// A case of a subject that this program does not have cannot be run.
+pub(crate) fn known_subject(case: &midput_sim::case::Case) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        case.subject == "classic",
+        "the case is of subject '{}', which cannot be run; this midput has: classic",
+        case.subject
+    );
+    Ok(())
+}
+
 /// Runs one case with real processes and judges it.
 pub(crate) fn native_case(
     scenario: &Scenario,
@@ -179,10 +189,12 @@ fn one(
         if stop() {
             break;
         }
-        let outcome = match world {
+        known_subject(case)?;
+        let mut outcome = match world {
             World::Sim => runner.run::<Classic<_>>(case, None),
             _ => midput_sim::sweep::run_native(scenario, case, &plan.native),
         };
+        outcome.require_kills();
         done(&outcome);
         outcomes.push(outcome);
     }
@@ -195,7 +207,7 @@ fn one(
         if world == World::Native {
             options.cases = native_cases(&options, &census, scenario);
         }
-        scope = Scope::of(&options, &census, world == World::Native);
+        scope = Scope::of(&options, &census, scenario, world == World::Native);
         planned += options.shard.share(options.cases);
         outcomes.extend(match world {
             World::Sim => sweep::<Classic<_>>(scenario, &census, &options, true, stop, &done),
@@ -239,7 +251,7 @@ fn conclude(
         std::fs::write(&plan.last, path.display().to_string())?;
         let cases = plan.options.cases;
         let replay = replay_line(&path, report.world);
-        let text = describe(scenario, failed, cases, report.world, &path, &replay);
+        let text = describe(scenario, failed, Some(cases), report.world, &path, &replay);
         progress.print(&text);
     }
     Ok(match verdict {

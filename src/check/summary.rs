@@ -11,14 +11,20 @@ use crate::table::{self, table, verdict};
 pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duration, color: bool) {
     outln!();
     let mut main = table(
-        &["scenario", "world", "cases", "steps", "kills", "hazards (cases)", "verdict"],
-        &[2, 3, 4],
+        &["scenario", "world", "cases", "steps", "kills", "sites", "hazards (cases)", "verdict"],
+        &[2, 3, 4, 5],
     );
     for report in reports {
         let hazards = report.hazards.iter().map(|(hazard, cases)| format!("{hazard} {cases}"));
         let (text, good) = match report.verdict() {
             ReportVerdict::Pass if !report.failures.is_empty() => {
                 ("fails, as it must".to_owned(), Some(true))
+            }
+            ReportVerdict::Pass if report.planned == 0 => {
+                ("pass (nothing belongs to this shard)".to_owned(), Some(true))
+            }
+            ReportVerdict::Pass if report.is_part() => {
+                ("pass (a part: goals not asked)".to_owned(), Some(true))
             }
             ReportVerdict::Pass => ("pass".to_owned(), Some(true)),
             ReportVerdict::Fail(why) => (format!("FAIL  {why}"), Some(false)),
@@ -30,6 +36,7 @@ pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duratio
             report.run.to_string().into(),
             report.steps.to_string().into(),
             report.kills_landed().to_string().into(),
+            sites_text(report).into(),
             hazards.collect::<Vec<_>>().join("  ").into(),
             verdict(&text, good, color),
         ]);
@@ -37,6 +44,14 @@ pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duratio
     table::print(&main);
     sites(reports);
     totals(reports, options, elapsed);
+}
+
+/// How many of the kill sites were hit: `31/31`.
+fn sites_text(report: &Report) -> String {
+    match report.sites_landed() {
+        (_, 0) => String::new(),
+        (landed, drawn) => format!("{landed}/{drawn}"),
+    }
 }
 
 /// The parts of the protocol and their steps, in their order.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use midput_model::event::Event;
+use midput_model::event::{End, Event};
 use midput_model::machine::{Machine, Refused};
 use midput_model::program::{LaneId, ProcessId, Signal};
 use midput_model::queue::classic::{Action, Classic, Observation, State};
@@ -89,6 +89,25 @@ impl Lockstep {
         })
     }
 
+    /// Being stuck is being stuck in the model, in the same steps; having ended is having ended.
+    pub(crate) fn end(&self, kernel: &Kernel) -> Result<(), Divergence> {
+        let (here, model) = (kernel.end(), self.machine.end(&self.state));
+        if here == model {
+            return Ok(());
+        }
+        let words = |end: &End| {
+            let blocked = end
+                .blocked
+                .iter()
+                .map(|it| format!("{} in {}+{}", kernel.lane_name(it.lane), it.step, it.offset));
+            match blocked.collect::<Vec<_>>().join(", ") {
+                nobody if nobody.is_empty() => "nobody blocked".to_owned(),
+                blocked => format!("blocked: {blocked}"),
+            }
+        };
+        Err(Divergence { at: "the end".to_owned(), expected: words(&model), found: words(&here) })
+    }
+
     /// Where time is patient, waits have as long as in the model.
     fn deadlines(&self, kernel: &Kernel) -> Result<(), Divergence> {
         for lane in (0u8..).take(self.state.lanes.len()).map(LaneId) {
@@ -124,7 +143,8 @@ impl Lockstep {
         let Some((item, bytes)) = item else { return Ok(()) };
         let header = self.machine.program().items[usize::from(item.0)].bytes.to_be_bytes();
         let written = bytes.iter().skip(bytes.len() - moved as usize);
-        let differs = header.iter().skip(offset).zip(written).any(|(wanted, found)| wanted != found);
+        let differs =
+            header.iter().skip(offset).zip(written).any(|(wanted, found)| wanted != found);
         if differs {
             return Err(Divergence {
                 at: kernel.lane_name(record.lane).to_owned(),

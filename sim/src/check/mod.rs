@@ -157,6 +157,11 @@ impl Observers {
         Ok(())
     }
 
+    /// Nothing more can happen: that must be so in the model too.
+    pub(crate) fn compare_end(&self, kernel: &Kernel) -> Result<(), Divergence> {
+        self.lockstep.as_ref().map_or(Ok(()), |lockstep| lockstep.end(kernel))
+    }
+
     /// The run is over.
     pub(crate) fn end(&mut self, kernel: &mut Kernel) {
         self.end = kernel.end();

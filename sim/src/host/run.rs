@@ -342,8 +342,14 @@ impl Host {
                 run.strategy.passed(Alternative::Expire(lane));
                 self.let_step(lane, Grant::Expired, run).map_err(Ending::Diverged)
             }
-            None if with_kernel(|kernel| kernel.all_ended()) => Err(Ending::AllEnded),
-            None => Err(Ending::Stuck),
+            None => {
+                let compared = with_kernel(|kernel| run.observers.compare_end(kernel));
+                Err(match compared {
+                    Err(divergence) => Ending::Diverged(divergence),
+                    Ok(()) if with_kernel(|kernel| kernel.all_ended()) => Ending::AllEnded,
+                    Ok(()) => Ending::Stuck,
+                })
+            }
         }
     }
 }

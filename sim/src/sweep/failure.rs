@@ -10,21 +10,22 @@ use midput_scenarios::Scenario;
 use super::judge::{Failure, Verdict};
 use super::runner::CaseOutcome;
 
-/// A failing case in words. `cases` is how many the sweep had, `saved` where the case is, and
-/// `replay` the whole line that runs it again.
+/// A failing case in words. `cases` is how many the sweep had, if there was one, `saved` where
+/// the case is, and `replay` the whole line that runs it again.
 pub fn describe(
     scenario: &Scenario,
     outcome: &CaseOutcome,
-    cases: u64,
+    cases: Option<u64>,
     world: &str,
     saved: &Path,
     replay: &str,
 ) -> String {
     let case = &outcome.case;
     let mut out = String::new();
+    let of = cases.map_or(String::new(), |cases| format!(" of {cases}"));
     let _ = writeln!(
         out,
-        "scenario {} FAILED   case {} of {cases}, seed {:#x}, world {world}",
+        "scenario {} FAILED   case {}{of}, seed {:#x}, world {world}",
         scenario.name, case.number, case.seed
     );
     let mut line = |key: &str, text: &str| {

@@ -30,11 +30,14 @@ pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> 
     tracing::debug!(scenario = case.scenario, case = case.number, ?run, "ran natively");
     match run {
         Ok(run) => conclude(scenario, case, &machine, &run),
-        Err(error) => not_judged(case, if error.is_inconclusive() {
-            Verdict::Inconclusive(error.to_string())
-        } else {
-            Verdict::Fail(vec![Failure::Inconsistent(error.to_string())])
-        }),
+        Err(error) => not_judged(
+            case,
+            if error.is_inconclusive() {
+                Verdict::Inconclusive(error.to_string())
+            } else {
+                Verdict::Fail(vec![Failure::Inconsistent(error.to_string())])
+            },
+        ),
     }
 }
 
@@ -107,17 +110,8 @@ fn replayed(
 }
 
 fn not_judged(case: &Case, verdict: Verdict) -> CaseOutcome {
-    CaseOutcome {
-        case: case.clone(),
-        judged: Judged { verdict, hazards: BTreeSet::new(), violations: Vec::new() },
-        steps: 0,
-        all_ended: false,
-        landed: Vec::new(),
-        held: BTreeSet::new(),
-        end: Default::default(),
-        chains: Vec::new(),
-        returns: Vec::new(),
-    }
+    let judged = Judged { verdict, hazards: BTreeSet::new(), violations: Vec::new() };
+    CaseOutcome::without_run(case, judged)
 }
 
 /// Runs the cases of a sweep natively, several at a time.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use midput_model::program::Program;
-use midput_scenarios::{Expect, Goal, Hazard, Scenario};
+use midput_scenarios::{Expect, Goal, Hazard, KillPoint, Scenario};
 
 use super::census::Census;
-use super::judge::Verdict;
+use super::judge::{Failure, Verdict};
 use super::runner::{CaseOutcome, SweepOptions};
 
 /// What a sweep adds up to.
@@ -24,6 +24,8 @@ pub struct Report {
     pub steps: u64,
     /// How often a kill landed at each step: by lane and step name.
     pub kills: BTreeMap<(String, String), u64>,
+    /// For each kill that was drawn: how often, and how often it landed.
+    pub sites: BTreeMap<KillPoint, (u64, u64)>,
     /// How many cases showed each hazard.
     pub hazards: BTreeMap<Hazard, u64>,
     /// The goals, and whether each was reached.
@@ -49,8 +51,9 @@ pub enum Scope {
 
 impl Scope {
     /// The scope of a sweep of so many cases, in which a shard does its share.
-    pub fn of(options: &SweepOptions, census: &Census, native: bool) -> Self {
-        let sites = census.kills.len() as u64;
+    pub fn of(options: &SweepOptions, census: &Census, scenario: &Scenario, native: bool) -> Self {
+        let pinned = !scenario.faults.pinned.is_empty() || scenario.faults.kills_max == 0;
+        let sites = if pinned { 1 } else { census.kills.len() as u64 };
         match (options.shard.of > 1 || options.cases < sites, native) {
             (true, _) => Self::Part,
             (false, true) => Self::Kills,
@@ -76,6 +79,7 @@ impl Report {
             run: outcomes.len() as u64,
             steps: 0,
             kills: BTreeMap::new(),
+            sites: BTreeMap::new(),
             hazards: BTreeMap::new(),
             goals: scenario
                 .goals(subject)
@@ -104,6 +108,12 @@ impl Report {
             let site = (kill.site.lane.clone(), kill.site.step.clone());
             *self.kills.entry(site).or_default() += 1;
         }
+        for kill in &outcome.case.kills {
+            let landed = outcome.landed.iter().any(|(other, _)| other == kill);
+            let (drawn, lands) = self.sites.entry(kill.clone()).or_default();
+            *drawn += 1;
+            *lands += u64::from(landed);
+        }
         for &hazard in &outcome.judged.hazards {
             *self.hazards.entry(hazard).or_default() += 1;
         }
@@ -120,6 +130,11 @@ impl Report {
         }
     }
 
+    /// Whether the sweep covers so little that its goals are not asked for.
+    pub fn is_part(&self) -> bool {
+        self.scope == Scope::Part
+    }
+
     /// The cases that were planned and did not run.
     pub fn skipped(&self) -> u64 {
         self.planned - self.run
@@ -130,22 +145,43 @@ impl Report {
         self.kills.values().sum()
     }
 
+    /// How many of the drawn kill sites were hit at least once, and how many were drawn.
+    pub fn sites_landed(&self) -> (usize, usize) {
+        let landed = self.sites.values().filter(|(_, lands)| *lands > 0).count();
+        (landed, self.sites.len())
+    }
+
     /// The goals that no case reached.
     pub fn missed(&self) -> BTreeSet<String> {
         let missed = self.goals.iter().filter(|(_, reached)| !reached);
         missed.map(|(goal, _)| goal.to_string()).collect()
     }
 
+    /// A canary passes where harm is found, and only harm: any other failure is one of the check.
+    fn canary(&self) -> ReportVerdict {
+        let other = self.failures.iter().find(|failed| match &failed.judged.verdict {
+            Verdict::Fail(failures) => {
+                !failures.iter().all(|it| matches!(it, Failure::Hazard(_) | Failure::Guarantee(_)))
+            }
+            _ => true,
+        });
+        match (other, self.failures.is_empty()) {
+            (Some(failed), _) => ReportVerdict::Fail(format!(
+                "it must fail by harm, and fails otherwise in case {}",
+                failed.case.number
+            )),
+            (None, false) => ReportVerdict::Pass,
+            (None, true) if self.scope == Scope::Part => {
+                ReportVerdict::Inconclusive("it must fail, and this part did not".to_owned())
+            }
+            (None, true) => ReportVerdict::Fail("it must fail, and nothing was found".to_owned()),
+        }
+    }
+
     /// What the sweep says: a canary passes where it fails.
     pub fn verdict(&self) -> ReportVerdict {
         if self.expect_failure {
-            return if self.failures.is_empty() && self.scope == Scope::Part {
-                ReportVerdict::Inconclusive("it must fail, and this part did not".to_owned())
-            } else if self.failures.is_empty() {
-                ReportVerdict::Fail("it must fail, and nothing was found".to_owned())
-            } else {
-                ReportVerdict::Pass
-            };
+            return self.canary();
         }
         if !self.failures.is_empty() {
             return ReportVerdict::Fail(format!("{} of {} cases", self.failures.len(), self.run));

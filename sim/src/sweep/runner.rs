@@ -45,6 +45,32 @@ pub struct CaseOutcome {
     pub returns: Vec<(LaneId, Outcome)>,
 }
 
+impl CaseOutcome {
+    /// The outcome of a case of which no run is known.
+    pub(super) fn without_run(case: &Case, judged: Judged) -> Self {
+        Self {
+            case: case.clone(),
+            judged,
+            steps: 0,
+            all_ended: false,
+            landed: Vec::new(),
+            held: BTreeSet::new(),
+            end: End::default(),
+            chains: Vec::new(),
+            returns: Vec::new(),
+        }
+    }
+
+    /// A case that is there for its kills says nothing where one did not land.
+    pub fn require_kills(&mut self) {
+        let missed = self.case.kills.len() - self.landed.len();
+        if missed > 0 && self.judged.verdict == Verdict::Pass {
+            let text = format!("{missed} of {} kills did not land", self.case.kills.len());
+            self.judged.verdict = Verdict::Inconclusive(text);
+        }
+    }
+}
+
 /// Runs cases of one scenario, keeping its memory between them.
 pub struct Runner<'a> {
     scenario: &'a Scenario,
@@ -163,20 +189,20 @@ impl<'a> Runner<'a> {
         let failure = match ending {
             Ending::Diverged(divergence) => Some(Failure::Diverged(divergence.clone())),
             Ending::Replay(diverged) => Some(Failure::Replay(diverged.to_string())),
+            _ => None,
+        };
+        let undecided = match ending {
             Ending::StepLimit => {
                 let limit = Settings::default().steps_max;
-                let text = format!("the run did not end within {limit} steps");
-                judged.verdict = Verdict::Inconclusive(text);
-                None
+                Some(format!("the run did not end within {limit} steps"))
             }
-            Ending::Setup(error) => {
-                judged.verdict = Verdict::Inconclusive(format!("not set up: {error}"));
-                None
-            }
+            Ending::Setup(error) => Some(format!("not set up: {error}")),
             _ => None,
         };
         if let Some(failure) = failure {
             judged.verdict = Verdict::Fail(vec![failure]);
+        } else if let (Some(why), Verdict::Pass) = (undecided, &judged.verdict) {
+            judged.verdict = Verdict::Inconclusive(why);
         }
         judged
     }
@@ -195,15 +221,12 @@ impl<'a> Runner<'a> {
             .as_ref()
             .map(|lockstep| classic::why_stuck(lockstep.machine(), lockstep.state()));
         CaseOutcome {
-            case: case.clone(),
-            judged,
-            steps: 0,
-            all_ended: false,
             landed: landed.collect(),
             held: held.map(|&role| role.to_owned()).collect(),
             end: self.observers.end.clone(),
             chains: chains.unwrap_or_default(),
             returns: self.observers.returns.clone(),
+            ..CaseOutcome::without_run(case, judged)
         }
     }
 
@@ -213,7 +236,7 @@ impl<'a> Runner<'a> {
             hazards: BTreeSet::new(),
             violations: Vec::new(),
         };
-        self.outcome(case, judged, &Directives::default())
+        CaseOutcome::without_run(case, judged)
     }
 }
 

@@ -192,10 +192,7 @@ impl Harness<'_> {
             // Ctrl-C in a terminal signals its whole foreground group. It is for the harness: a
             // process that died of it would have died where the model knows of no death.
             .process_group(0)
-            .env(
-                VARIABLE,
-                serde_json::to_string(&address).map_err(std::io::Error::from)?,
-            )
+            .env(VARIABLE, serde_json::to_string(&address).map_err(std::io::Error::from)?)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
