@@ -175,8 +175,11 @@ fn processes_that_would_wait_for_a_minute_end_with_a_killed_harness() {
         fs::create_dir_all(folder.join("scenarios/long")).unwrap();
         fs::write(folder.join("scenarios/long/wait.toml"), LONG).unwrap();
     };
-    let mut check = Check::start(&["--hang-after", "120s"], long);
+    let mut check = Check::start(&["--jobs", "1", "--hang-after", "120s"], long);
     check.await_others(2);
+    // Both are on their way: until they wait they would end because they find no harness.
+    thread::sleep(Duration::from_secs(1));
+    assert_eq!(check.others().len(), 2, "{}", check.told());
     check.child.kill().unwrap();
     check.await_end();
     check.assert_nothing_left();

@@ -192,7 +192,10 @@ impl<O: Os> ThisProcess<O> {
     }
 
     fn add_child(&self, child: Arc<Child<O>>) {
-        self.state().children.push(child);
+        let mut state = self.state();
+        // A child that a join has found ended needs nothing more of this process.
+        state.children.retain(|known| known.exit().is_none());
+        state.children.push(child);
     }
 }
 

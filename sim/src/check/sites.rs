@@ -1,6 +1,6 @@
 //! Which sites runs come to: where kills can land.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use midput_model::program::LaneId;
 use midput_model::step::StepResult;
@@ -30,6 +30,8 @@ pub struct SiteSeen {
 #[derive(Clone, Debug, Default)]
 pub struct SitesSeen {
     sites: Vec<SiteSeen>,
+    /// By lane, step and occurrence: the position among the sites.
+    positions: BTreeMap<(LaneId, &'static str, u32), usize>,
     /// By lane: the site of its latest step.
     latest: Vec<Option<usize>>,
 }
@@ -43,10 +45,7 @@ impl SitesSeen {
     }
 
     fn find(&mut self, lane: LaneId, step: &'static str, occurrence: u32) -> usize {
-        let found = self.sites.iter().position(|site| {
-            site.lane == lane && site.occurrence == occurrence && site.step == step
-        });
-        found.unwrap_or_else(|| {
+        *self.positions.entry((lane, step, occurrence)).or_insert_with(|| {
             self.sites.push(SiteSeen {
                 lane,
                 step,

@@ -35,6 +35,8 @@ struct ArmedKill {
     /// The lane has come to the place: it does no further step until the kill.
     reached: bool,
     done: bool,
+    /// Its transfer was cut short by force, for the kill to land inside it.
+    injected: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -60,8 +62,6 @@ pub struct Directives {
     kills: Vec<ArmedKill>,
     holds: Vec<Target>,
     faults: Vec<ArmedFault>,
-    /// A transfer was cut short so that a kill could land inside it.
-    pub(crate) injected: bool,
 }
 
 impl Directives {
@@ -91,6 +91,7 @@ impl Directives {
                 place: kill.place,
                 reached: false,
                 done: false,
+                injected: false,
             })
         });
         let faults = faults.iter().map(|fault| {
@@ -100,7 +101,6 @@ impl Directives {
             kills: kills.collect::<Result<_, _>>()?,
             holds: holds.iter().map(target).collect::<Result<_, _>>()?,
             faults: faults.collect::<Result<_, _>>()?,
-            injected: false,
         })
     }
 
@@ -122,6 +122,13 @@ impl Directives {
         for kill in self.kills.iter_mut().filter(|kill| !kill.done) {
             let here = kill.target.is_step(record.lane, record.site.name, record.occurrence);
             kill.reached |= here && completes && kill.place == Place::After;
+        }
+    }
+
+    /// A transfer was cut short by force, for a kill to land inside it.
+    pub(crate) fn forced(&mut self, record: &Record) {
+        for kill in self.kills.iter_mut().filter(|kill| kill.place == Place::At) {
+            kill.injected |= kill.target.is_step(record.lane, record.site.name, record.occurrence);
         }
     }
 
@@ -157,7 +164,7 @@ impl Directives {
     /// Which kills have landed.
     pub fn landed(&self) -> Vec<Landed> {
         let done = self.kills.iter().enumerate().filter(|(_, kill)| kill.done);
-        done.map(|(index, _)| Landed { index, injected: self.injected }).collect()
+        done.map(|(index, kill)| Landed { index, injected: kill.injected }).collect()
     }
 
     /// How the lane's next step is let, where a kill inside it or a fault says so.

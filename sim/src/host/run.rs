@@ -297,7 +297,9 @@ impl Host {
             let Some(record) = kernel.last.take() else { return Ok(()) };
             let completes = kernel.completed(&record);
             run.directives.did(&record, completes);
-            run.directives.injected |= forced && matches!(grant, Grant::Limited(_));
+            if forced && matches!(grant, Grant::Limited(_)) {
+                run.directives.forced(&record);
+            }
             run.observers.step(kernel, &record, grant)
         })
     }

@@ -15,10 +15,18 @@ use super::{Parameters, Subject};
 #[derive(Clone, Debug)]
 pub struct Classic<O: Os>(Queue<Vec<u8>, O, Bytes>);
 
+impl<O: Os> Classic<O> {
+    fn new(queue: Queue<Vec<u8>, O, Bytes>, parameters: &Parameters<'_>) -> Self {
+        let queue = queue.with_feeder_named(parameters.feeder);
+        queue.on_feeder_error(|error| tracing::debug!(%error, "the feeder dropped an item"));
+        Self(queue)
+    }
+}
+
 impl<O: Os> Subject<O> for Classic<O> {
     fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self> {
         let queue = Queue::create(this, parameters.queue.maxsize as usize)?;
-        Ok(Self(queue.with_feeder_named(parameters.feeder)))
+        Ok(Self::new(queue, parameters))
     }
 
     fn exported(&self) -> io::Result<Vec<Exported>> {
@@ -32,7 +40,7 @@ impl<O: Os> Subject<O> for Classic<O> {
     ) -> io::Result<Self> {
         let exported = exported.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
         let handle = QueueHandle::new(parameters.queue.maxsize as usize, exported)?;
-        Ok(Self(Queue::attach(this, &handle)?.with_feeder_named(parameters.feeder)))
+        Ok(Self::new(Queue::attach(this, &handle)?, parameters))
     }
 
     async fn put(&self, payload: Vec<u8>, timeout: Timeout) -> Result<(), Outcome> {

@@ -1,7 +1,6 @@
 //! Cases in the native world: real processes, whose logs are held against the model.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use midput_model::contract::Monitor;
 use midput_model::event::Event;
@@ -123,32 +122,20 @@ pub fn sweep_native(
     stop: &(dyn Fn() -> bool + Sync),
     done: &(dyn Fn(&CaseOutcome) + Sync),
 ) -> Vec<CaseOutcome> {
-    let failures = AtomicU64::new(0);
-    in_jobs(
-        options,
-        || (),
-        |(), number| {
-            let over = options.failures_max > 0
-                && failures.load(Ordering::Relaxed) >= options.failures_max;
-            if over || stop() {
-                return None;
+    let no_state = || ();
+    in_jobs(options, stop, no_state, |(), number| {
+        let case = draw(scenario, "classic", census, options.seed, number, false);
+        let case = Case { faults: Vec::new(), ..case };
+        let mut outcome = run_native(scenario, &case, native);
+        // Free-running processes may pass by a site that another schedule would bring them to.
+        for _ in 0..RETRIES {
+            let missed = !case.kills.is_empty() && outcome.landed.is_empty();
+            if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
+                break;
             }
-            let case = draw(scenario, "classic", census, options.seed, number, false);
-            let case = Case { faults: Vec::new(), ..case };
-            let mut outcome = run_native(scenario, &case, native);
-            // Free-running processes may pass by a site that another schedule would bring them to.
-            for _ in 0..RETRIES {
-                let missed = !case.kills.is_empty() && outcome.landed.is_empty();
-                if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
-                    break;
-                }
-                outcome = run_native(scenario, &case, native);
-            }
-            if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
-                failures.fetch_add(1, Ordering::Relaxed);
-            }
-            done(&outcome);
-            Some(outcome)
-        },
-    )
+            outcome = run_native(scenario, &case, native);
+        }
+        done(&outcome);
+        outcome
+    })
 }

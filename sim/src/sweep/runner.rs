@@ -61,6 +61,11 @@ impl CaseOutcome {
         }
     }
 
+    /// Whether something was found that must not be.
+    pub fn has_failed(&self) -> bool {
+        matches!(self.judged.verdict, Verdict::Fail(_))
+    }
+
     /// A case that is there for its kills says nothing where one did not land.
     pub fn require_kills(&mut self) {
         let missed = self.case.kills.len() - self.landed.len();
@@ -295,55 +300,49 @@ pub fn sweep<Q: Subject<SimulatedOs>>(
     stop: &(dyn Fn() -> bool + Sync),
     done: &(dyn Fn(&CaseOutcome) + Sync),
 ) -> Vec<CaseOutcome> {
-    let failures = AtomicU64::new(0);
     let subject = if lockstep { "classic" } else { "user" };
-    in_jobs(
-        options,
-        || Runner::new(scenario, lockstep),
-        |runner, number| {
-            let over = options.failures_max > 0
-                && failures.load(Ordering::Relaxed) >= options.failures_max;
-            if over || stop() {
-                return None;
-            }
-            let case = draw(scenario, subject, census, options.seed, number, options.time_any);
-            let outcome = run_checked::<Q>(runner, &case, options.twice);
-            if matches!(outcome.judged.verdict, Verdict::Fail(_)) {
-                failures.fetch_add(1, Ordering::Relaxed);
-            }
-            done(&outcome);
-            Some(outcome)
-        },
-    )
+    let worker = || Runner::new(scenario, lockstep);
+    in_jobs(options, stop, worker, |runner, number| {
+        let case = draw(scenario, subject, census, options.seed, number, options.time_any);
+        let outcome = run_checked::<Q>(runner, &case, options.twice);
+        done(&outcome);
+        outcome
+    })
 }
 
-/// Shares the cases of a sweep's shard out to threads: `case` runs one, or says `None` to stop.
-/// The outcomes come back in the order of the cases, whatever the jobs.
+/// Shares the cases of a sweep's shard out to threads. The outcomes come back in the order of the
+/// cases, and where a number of failures ends the sweep they end with that failure: so they are
+/// the same whatever the jobs.
 pub(super) fn in_jobs<W>(
     options: &SweepOptions,
+    stop: &(dyn Fn() -> bool + Sync),
     worker: impl Fn() -> W + Sync,
-    case: impl Fn(&mut W, u64) -> Option<CaseOutcome> + Sync,
+    case: impl Fn(&mut W, u64) -> CaseOutcome + Sync,
 ) -> Vec<CaseOutcome> {
-    let next = AtomicU64::new(0);
+    let (next, failures) = (AtomicU64::new(0), AtomicU64::new(0));
+    let share = options.shard.share(options.cases);
+    let failures_max = if options.failures_max == 0 { u64::MAX } else { options.failures_max };
     let work = || {
         let mut state = worker();
         let mut outcomes = Vec::new();
-        loop {
+        // Asked before a number is taken: every number that was taken is run.
+        while failures.load(Ordering::Relaxed) < failures_max && !stop() {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= options.shard.share(options.cases) {
-                return outcomes;
+            if index >= share {
+                break;
             }
-            match case(&mut state, options.shard.case(index)) {
-                Some(outcome) => outcomes.push(outcome),
-                None => return outcomes,
-            }
+            let outcome = case(&mut state, options.shard.case(index));
+            failures.fetch_add(u64::from(outcome.has_failed()), Ordering::Relaxed);
+            outcomes.push(outcome);
         }
+        outcomes
     };
-    let mut outcomes = if options.jobs <= 1 {
+    let jobs = options.jobs.min(usize::try_from(share).unwrap_or(usize::MAX));
+    let mut outcomes = if jobs <= 1 {
         work()
     } else {
         std::thread::scope(|scope| {
-            let jobs: Vec<_> = (0..options.jobs).map(|_| scope.spawn(work)).collect();
+            let jobs: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
             let join = |job: std::thread::ScopedJoinHandle<'_, Vec<CaseOutcome>>| {
                 job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
             };
@@ -351,6 +350,12 @@ pub(super) fn in_jobs<W>(
         })
     };
     outcomes.sort_by_key(|outcome| outcome.case.number);
+    let failed = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.has_failed());
+    let last =
+        failed.map(|(index, _)| index).nth(usize::try_from(failures_max - 1).unwrap_or(usize::MAX));
+    if let Some(last) = last {
+        outcomes.truncate(last + 1);
+    }
     outcomes
 }
 

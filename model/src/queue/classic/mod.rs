@@ -357,7 +357,7 @@ impl Classic {
         }
         let result = match point {
             _ if point.writes() => self.step_write(state, lane, limit),
-            _ if point.reads() => self.step_read(state, lane, limit, events)?,
+            _ if point.reads() => self.step_read(state, lane, limit)?,
             Point::Leave
             | Point::LeaveThreadJoin
             | Point::LeaveChildJoin

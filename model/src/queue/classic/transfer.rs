@@ -7,7 +7,7 @@ use crate::step::StepResult;
 
 use super::point::Point;
 use super::state::State;
-use super::{Classic, Events, HEADER_BYTES};
+use super::{Classic, HEADER_BYTES};
 
 impl Classic {
     /// What the lane's write would do now.
@@ -82,7 +82,6 @@ impl Classic {
         state: &mut State,
         lane: LaneId,
         limit: Option<u32>,
-        _events: &mut Events,
     ) -> Result<StepResult, Refused> {
         let queue = self.queue_of(state, lane);
         let point = state.lane(lane).point;

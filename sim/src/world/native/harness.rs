@@ -195,6 +195,8 @@ impl Harness<'_> {
             .env(VARIABLE, serde_json::to_string(&address).map_err(std::io::Error::from)?)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            // What goes wrong is in the logs; a reader that sleeps must not stop a lane.
+            .stderr(Stdio::null())
             .spawn()?;
         self.processes[0].pid = Some(child.id());
         self.processes[0].pidfd = Some(pidfd(child.id())?);

@@ -149,11 +149,17 @@ impl NativeError {
 pub fn can_run() -> Result<(), String> {
     let pid = rustix::process::getpid();
     rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).map_err(|error| {
-        format!("no pidfd can be opened ({error}); Linux 5.3 or later has them")
+        format!("no pidfd can be opened ({error}); Linux 5.4 or later can wait by them")
     })?;
     std::fs::read_to_string("/proc/thread-self/syscall").map_err(|error| {
         format!("/proc/thread-self/syscall cannot be read ({error}), which shows who is blocked")
     })?;
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    if scope.trim().parse::<u8>().is_ok_and(|scope| scope >= 2)
+        && !rustix::process::geteuid().is_root()
+    {
+        return Err("kernel.yama.ptrace_scope hides who is blocked; set it to 1 or less".to_owned());
+    }
     Ok(())
 }
 

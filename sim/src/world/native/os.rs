@@ -109,7 +109,8 @@ impl Os for NativeOs {
     async fn semaphore_post(&self, semaphore: &linux::Semaphore, site: Site) -> io::Result<()> {
         let step = arrive(site, None);
         let result = Linux.semaphore_post(semaphore, site).await;
-        done(&step, StepResult::Done, true);
+        let noted = result.as_ref().map_or_else(failed, |()| StepResult::Done);
+        done(&step, noted, true);
         result
     }
 
@@ -184,7 +185,8 @@ impl Os for NativeOs {
     async fn close(&self, descriptor: &linux::Descriptor, site: Site) -> io::Result<()> {
         let step = arrive(site, None);
         let result = Linux.close(descriptor, site).await;
-        done(&step, StepResult::Done, true);
+        let noted = result.as_ref().map_or_else(failed, |()| StepResult::Done);
+        done(&step, noted, true);
         result
     }
 
@@ -316,7 +318,8 @@ impl Os for NativeOs {
     ) -> io::Result<()> {
         let step = arrive(site, None);
         let result = Linux.process_signal(&process.inner, signal, site).await;
-        done(&step, StepResult::Done, true);
+        let noted = result.as_ref().map_or_else(failed, |()| StepResult::Done);
+        done(&step, noted, true);
         result
     }
 
