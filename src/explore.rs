@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use midput_model::contract::{Verdict, prove};
+use midput_model::contract::{Verdict, Violation, prove};
 use midput_model::explore::{Limits, explore as visit_all};
+use midput_model::program::Program;
 use midput_model::queue::classic::{Classic as Machine, Ending, Environment, Time, why_stuck};
 use midput_scenarios::Scenario;
 use midput_sim::counterexample::case_of;
@@ -92,7 +93,7 @@ fn one(scenario: &Scenario, arguments: &Explore) -> Status {
                     "  {guarantee} {:<22} violated after {} actions: {}",
                     guarantee.name(),
                     path.len(),
-                    violation.describe(&scenario.program)
+                    what_broke(&scenario.program, &violation)
                 );
                 if arguments.traces {
                     show(scenario, &machine, &path);
@@ -101,6 +102,13 @@ fn one(scenario: &Scenario, arguments: &Explore) -> Status {
         }
     }
     status
+}
+
+/// How a guarantee is broken, without its name, which stands before it.
+fn what_broke(program: &Program, violation: &Violation) -> String {
+    let text = violation.describe(program);
+    let name = format!("{} {}: ", violation.guarantee, violation.guarantee.name());
+    text.strip_prefix(&name).unwrap_or(&text).to_owned()
 }
 
 /// The real code, led along the model's path.

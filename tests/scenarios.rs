@@ -1,14 +1,16 @@
 //! Every scenario in the simulated kernel, in lockstep with the model.
 //!
 //! `MIDPUT_SEED`, `MIDPUT_CASES`, `MIDPUT_BUDGET`, `MIDPUT_SHARD`, `MIDPUT_TWICE` and `MIDPUT_OUT`
-//! have their meaning; `MIDPUT_CASE=FILE cargo test --test scenarios` runs exactly one case, and
-//! `MIDPUT_TRACE=all` prints traces of passing cases too. The native world has `native_world.rs`.
+//! have their meaning; `MIDPUT_CASE=FILE cargo test --test scenarios` runs exactly one case;
+//! `MIDPUT_TRACE` prints the traces of failing cases (`fail`), of all (`all`, with `--nocapture`) or
+//! none (`off`). The native world has `native_world.rs`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use midput_scenarios::{Expect, Scenario, World};
+use midput_sim::case::Case;
 use midput_sim::keep;
 use midput_sim::settings::{DEFAULT_SEED, Settings, Traces};
 use midput_sim::subject::Classic;
@@ -55,8 +57,19 @@ fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> R
     let planned = outcomes.len() as u64 + options.shard.share(options.cases);
     let swept = sweep::<Classic<_>>(scenario, &census, &options, true, &stop, &|_| ());
     outcomes.extend(swept);
+    if settings.traces == Some(Traces::All) {
+        for outcome in &outcomes {
+            println!("{}", trace_of(scenario, &outcome.case));
+        }
+    }
     let scope = Scope::of(&options, &census, scenario, false);
     Report::new(scenario, "classic", "sim", planned, scope, outcomes)
+}
+
+fn trace_of(scenario: &Scenario, case: &Case) -> String {
+    let mut log = TraceLog::default();
+    let outcome = Runner::new(scenario, true).run::<Classic<_>>(case, Some(&mut log));
+    render(&scenario.program, &log, &Story::of(scenario, &outcome))
 }
 
 /// What is printed of a failing scenario: each failing case with the line that replays it.
@@ -65,6 +78,9 @@ fn failures(scenario: &Scenario, report: &Report, settings: &Settings) -> String
     for failed in &report.failures {
         let path = keep::save(&out(settings), &failed.case).unwrap();
         let replay = format!("MIDPUT_CASE={} cargo test --test scenarios", path.display());
+        if settings.traces != Some(Traces::Off) {
+            text += &trace_of(scenario, &failed.case);
+        }
         text += &describe(scenario, failed, Some(report.planned), "sim", &path, &replay);
     }
     text

@@ -15,6 +15,6 @@ fn main() -> Result<(), Error> {
     let process = Process::start(square, (numbers.clone(), squares.clone()))?;
     numbers.put(12)?;
     println!("12 squared is {}", squares.get()?);
-    println!("the worker ended with {:?}", process.join()?);
+    println!("the worker ended with {}", process.join()?);
     Ok(())
 }

@@ -16,10 +16,14 @@
 //!     let process = Process::start(square, (numbers.clone(), squares.clone()))?;
 //!     numbers.put(12)?;
 //!     assert_eq!(squares.get()?, 144);
-//!     assert_eq!(process.join()?, Some(0));
+//!     assert_eq!(process.join()?, 0);
 //!     Ok(())
 //! }
 //! ```
+//!
+//! Linux 5.4 or later. A program that waits for any child (`waitpid(-1)`) or ignores SIGCHLD takes
+//! the ends of these processes away from [`Process::join`]; SIGPIPE stays ignored, as Rust has it
+//! (`WF7`). Leaving `main` waits for children and unsent items, a panic included (`LC9`).
 //!
 //! The protocols behind these names are in [`classic`], written once against the trait
 //! [`Os`](os::Os), so that the same code runs on [`Linux`](os::linux::Linux) and in a simulation.

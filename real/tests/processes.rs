@@ -50,7 +50,7 @@ fn panics(_: ()) {
 /// Passes the queue on to a process of its own.
 fn pass_on((queue, length): (Queue<Vec<u8>>, usize)) -> u8 {
     let child = Process::start(put_and_leave, (queue.clone(), length)).unwrap();
-    u8::try_from(child.join().unwrap().unwrap()).unwrap() + 1
+    u8::try_from(child.join().unwrap()).unwrap() + 1
 }
 
 fn two_of_one((first, second): (Queue<u64>, Queue<u64>)) {

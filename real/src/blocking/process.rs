@@ -74,8 +74,9 @@ impl Process {
     ///
     /// # Errors
     /// What the system says.
-    pub fn join(&self) -> io::Result<Option<i32>> {
-        self.join_within(Timeout::Never)
+    pub fn join(&self) -> io::Result<i32> {
+        let ended = self.join_within(Timeout::Never)?;
+        ended.ok_or_else(|| io::Error::other("the system says no end of the process"))
     }
 
     /// Waits at most so long; `None` where the process has not ended by then.

@@ -23,6 +23,9 @@ use crate::worker::this_process;
 /// It shares the hazards of its model: a process that is killed while it uses the queue may leave
 /// it full, empty or stuck for all others.
 ///
+/// Dropping the last clone does not close a queue that was put into: its thread and its pipe stay
+/// until the process ends. Call [`close`](Self::close) where a program makes many queues.
+///
 /// Items travel in the [`Postcard`](crate::codec::Postcard) format, which cannot carry
 /// self-describing types such as `serde_json::Value` or `#[serde(untagged)]` enums.
 ///
