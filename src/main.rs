@@ -9,6 +9,7 @@ use arguments::{Arguments, Color, Command};
 use exit::Status;
 
 mod arguments;
+mod case_file;
 mod check;
 mod exit;
 mod explore;

@@ -12,27 +12,16 @@ use midput_sim::sweep::{CaseOutcome, Failure, Runner, Verdict, describe};
 use midput_sim::trace::{Story, TraceLog, render};
 
 use crate::arguments::{Place, Replay, Trace, WorldArgument};
-use crate::check::known_subject;
+use crate::case_file::{known_subject, last_file, native_case, replay_line};
 use crate::exit::Status;
 use crate::print::{out, outln};
-use crate::select::{out_folder, select};
+use crate::select::select;
 
 /// A case with its scenario and the file that it came from.
 pub(crate) struct Loaded {
     pub case: Case,
     pub scenario: Scenario,
     pub path: PathBuf,
-}
-
-/// Where the last failing case's path is noted.
-pub(crate) fn last_file(out: Option<&Path>) -> PathBuf {
-    out_folder(out).join("last")
-}
-
-/// The line that runs a saved case again.
-pub(crate) fn replay_line(path: &Path, world: &str) -> String {
-    let world = if world == "sim" { String::new() } else { format!(" --world {world}") };
-    format!("midput replay {}{world}", path.display())
 }
 
 fn load(name: &str, place: &Place, settings: &Settings) -> anyhow::Result<Loaded> {
@@ -82,9 +71,7 @@ pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<
                 out!("{}", text(&loaded.scenario, &outcome, &log, false));
                 outcome
             }
-            WorldArgument::Native => {
-                crate::check::native_case(&loaded.scenario, &loaded.case, settings)?
-            }
+            WorldArgument::Native => native_case(&loaded.scenario, &loaded.case, settings)?,
         };
         outcome.require_kills();
         status = status.and(report(&loaded, &outcome, arguments.place.world));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use midput_scenarios::{Scenario, World};
 use midput_sim::keep;
@@ -15,8 +15,8 @@ use midput_sim::sweep::{
 };
 
 use crate::arguments::{Check, Time, WorldArgument};
+use crate::case_file::{known_subject, last_file, native_options, replay_line};
 use crate::exit::Status;
-use crate::replay::{last_file, replay_line};
 use crate::select::{Selected, select};
 
 mod progress;
@@ -73,36 +73,6 @@ impl Plan {
         eprintln!("scenarios {}, cases in {}", selected.scenarios.len(), selected.cases.display());
         eprintln!("worlds {:?}, native {:?}", self.worlds, self.native);
     }
-}
-
-pub(crate) fn native_options(
-    hang_after: Option<Duration>,
-) -> anyhow::Result<midput_sim::world::native::NativeOptions> {
-    let mut options = midput_sim::world::native::NativeOptions::new(std::env::current_exe()?);
-    if let Some(hang_after) = hang_after {
-        options.deadline = hang_after;
-    }
-    Ok(options)
-}
-
-/// A case of a subject that this program does not have cannot be run.
-pub(crate) fn known_subject(case: &midput_sim::case::Case) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        case.subject == "classic",
-        "the case is of subject '{}', which cannot be run; this midput has: classic",
-        case.subject
-    );
-    Ok(())
-}
-
-/// Runs one case with real processes and judges it.
-pub(crate) fn native_case(
-    scenario: &Scenario,
-    case: &midput_sim::case::Case,
-    settings: &Settings,
-) -> anyhow::Result<CaseOutcome> {
-    let options = native_options(settings.hang_after)?;
-    Ok(midput_sim::sweep::run_native(scenario, case, &options))
 }
 
 pub(crate) fn check(

@@ -2,14 +2,37 @@
 
 use midput_model::event::Event;
 use midput_model::os::process::ProcessState;
-use midput_model::program::{Exit, LaneId, ProcessId};
+use midput_model::program::{LaneId, ProcessId, Signal};
 
 use super::{Kernel, PipeEnd};
 
 impl Kernel {
-    /// Ends a process: its lanes do no further step, its descriptors close, semaphores stay as
-    /// they are (`LC11`).
-    pub(crate) fn end_process(&mut self, process: ProcessId, exit: Exit) {
+    /// The current process ends itself with a code; a signal that came first decides instead.
+    pub(crate) fn exit(&mut self, code: u8) {
+        let process = self.process_of(self.current);
+        let life = &mut self.processes[usize::from(process.0)].state;
+        if life.end(code).is_err() {
+            let _ = life.die();
+        }
+        self.end_process(process);
+    }
+
+    /// A process that was sent a signal dies of it.
+    pub(crate) fn die(&mut self, process: ProcessId) {
+        let _ = self.processes[usize::from(process.0)].state.die();
+        self.end_process(process);
+    }
+
+    /// A process is killed from outside, here and now.
+    pub(crate) fn kill(&mut self, process: ProcessId, signal: Signal) {
+        self.signal(process, signal);
+        self.die(process);
+    }
+
+    /// A dead process's lanes do no further step, its descriptors close, semaphores stay as they
+    /// are (`LC11`).
+    fn end_process(&mut self, process: ProcessId) {
+        let Some(exit) = self.process_state(process).exit() else { return };
         for lane in &mut self.lanes {
             if lane.process == process && lane.begun {
                 lane.ended = true;
@@ -17,7 +40,6 @@ impl Kernel {
             }
         }
         let entry = &mut self.processes[usize::from(process.0)];
-        entry.state = ProcessState::Dead(exit);
         let descriptors = std::mem::take(&mut entry.descriptors);
         for end in descriptors.into_iter().flatten() {
             self.close_end(end);

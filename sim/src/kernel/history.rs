@@ -3,7 +3,7 @@
 use midput_model::event::{Blocked, End, Event};
 use midput_model::os::pipe::Written;
 use midput_model::os::process::ProcessState;
-use midput_model::program::{Exit, LaneId, Operation, Outcome, ProcessId, Signal};
+use midput_model::program::{LaneId, Operation, Outcome, ProcessId};
 use midput_model::step::StepResult;
 
 use super::{Grant, Kernel, PipeEnd, Record, Request};
@@ -31,18 +31,6 @@ impl Kernel {
     pub(crate) fn let_go(&mut self, lane: LaneId, grant: Grant) {
         self.last = None;
         self.lanes[usize::from(lane.0)].grant = grant;
-    }
-
-    /// A process that was sent a signal dies of it.
-    pub(crate) fn die(&mut self, process: ProcessId) {
-        if let ProcessState::Dying(signal) = self.process_state(process) {
-            self.end_process(process, Exit::Signal(signal));
-        }
-    }
-
-    /// A process is killed from outside.
-    pub(crate) fn kill(&mut self, process: ProcessId, signal: Signal) {
-        self.end_process(process, Exit::Signal(signal));
     }
 
     /// Whether a process was sent a signal and is not dead yet.

@@ -3,7 +3,6 @@
 use std::io;
 
 use midput_model::os::pipe::{Taken, Written};
-use midput_model::os::process::ProcessState;
 use midput_model::program::{ProcessId, Signal};
 use midput_model::step::StepResult;
 
@@ -163,26 +162,21 @@ impl Kernel {
             }
             own[descriptor] = Some(end);
         }
-        self.processes[usize::from(child.0)].state = ProcessState::Running;
+        // A name is started once; the scenario's loader sees to that.
+        let _ = self.processes[usize::from(child.0)].state.start();
         Ok(())
     }
 
     /// A signal is on its way: the process dies a little later.
     pub(crate) fn signal(&mut self, process: ProcessId, signal: Signal) {
-        let state = &mut self.processes[usize::from(process.0)].state;
-        if matches!(state, ProcessState::Running | ProcessState::Leaving) {
-            *state = ProcessState::Dying(signal);
-        }
+        let _ = self.processes[usize::from(process.0)].state.signal(signal);
     }
 
     /// Somebody has waited for a process: it is reaped.
     pub(crate) fn reap(&mut self, process: ProcessId) -> Option<midput_model::program::Exit> {
         let state = &mut self.processes[usize::from(process.0)].state;
-        let exit = state.exit();
-        if let ProcessState::Dead(exit) = *state {
-            *state = ProcessState::Reaped(exit);
-        }
-        exit
+        // Who was reaped before has an exit all the same.
+        state.reap().ok().or(state.exit())
     }
 
     /// Whether the lane that stands at `parked` was let with a try that finds nothing.

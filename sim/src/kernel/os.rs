@@ -9,9 +9,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use midput_model::os::pipe::Pipe;
-use midput_model::os::process::ProcessState;
 use midput_model::os::semaphore::Semaphore;
-use midput_model::program::{Exit, LaneId, ProcessId};
+use midput_model::program::{LaneId, ProcessId};
 use midput_model::step::StepResult;
 use midput_real::os::{self as real, Exported, Os, SemaphoreSpecification, Site, Start, Wait};
 
@@ -125,9 +124,8 @@ impl Os for SimulatedOs {
     async fn point(&self, site: Site) {
         immediate(site, |kernel| {
             let process = kernel.process_of(kernel.current);
-            let state = &mut kernel.processes[usize::from(process.0)].state;
-            if site.name == "leave" && *state == ProcessState::Running {
-                *state = ProcessState::Leaving;
+            if site.name == "leave" {
+                let _ = kernel.processes[usize::from(process.0)].state.leave();
             }
         })
         .await;
@@ -432,10 +430,8 @@ impl Os for SimulatedOs {
 
     async fn process_exit(&self, code: i32, site: Site) -> Infallible {
         immediate(site, |kernel| {
-            let process = kernel.process_of(kernel.current);
             // The low eight bits, as on Linux (LC4).
-            let code = code.to_le_bytes()[0];
-            kernel.end_process(process, Exit::Code(code));
+            kernel.exit(code.to_le_bytes()[0]);
         })
         .await;
         std::future::pending().await

@@ -2,9 +2,8 @@
 
 use crate::event::Event;
 use crate::machine::Refused;
-use crate::os::process::ProcessState;
 use crate::program::{
-    Exit, Instruction, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, Signal,
+    Instruction, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, Signal,
 };
 use crate::step::StepResult;
 
@@ -93,9 +92,8 @@ impl Classic {
             }
             Point::Leave => {
                 let entry = state.process_mut(process);
-                if entry.state == ProcessState::Running {
-                    entry.state = ProcessState::Leaving;
-                }
+                // Who is dying leaves no less: the signal decides later.
+                let _ = entry.state.leave();
                 self.next_to_leave(state, lane);
             }
             Point::LeaveThreadJoin => self.leave_on(state, lane),
@@ -107,8 +105,13 @@ impl Classic {
                 self.next_to_leave(state, lane);
             }
             _ => {
-                let exit = Exit::Code(state.lane(lane).exit_code);
-                self.end_process(state, process, exit, events);
+                let code = state.lane(lane).exit_code;
+                let life = &mut state.process_mut(process).state;
+                if life.end(code).is_err() {
+                    // A signal that came first has decided how it ends.
+                    let _ = life.die();
+                }
+                self.end_process(state, process, events);
             }
         }
         Ok(StepResult::Done)
@@ -129,7 +132,8 @@ impl Classic {
             self.finish(state, lane, Outcome::HandleClosed, events);
             return StepResult::BadDescriptor;
         }
-        state.process_mut(child).state = ProcessState::Running;
+        // The loader lets a process be started once.
+        let _ = state.process_mut(child).state.start();
         state.process_mut(process).children.push(child);
         state.open_ends(child);
         self.finish(state, lane, Outcome::Done, events);
@@ -149,19 +153,14 @@ impl Classic {
     }
 
     fn reap(&self, state: &mut State, process: ProcessId, child: ProcessId) {
-        if let ProcessState::Dead(exit) = state.process(child).state {
-            state.process_mut(child).state = ProcessState::Reaped(exit);
-        }
+        let _ = state.process_mut(child).state.reap();
         state.process_mut(process).children.retain(|&other| other != child);
     }
 
     /// `terminate` and `kill`: the signal is on its way; the process dies a little later.
     fn signal(&self, state: &mut State, lane: LaneId, events: &mut Events) {
         if let Some(Operation::Signal { process, signal }) = self.operation_of(state, lane) {
-            let entry = state.process_mut(process);
-            if matches!(entry.state, ProcessState::Running | ProcessState::Leaving) {
-                entry.state = ProcessState::Dying(signal);
-            }
+            let _ = state.process_mut(process).state.signal(signal);
         }
         self.finish(state, lane, Outcome::Done, events);
     }
@@ -263,11 +262,14 @@ impl Classic {
         signal: Signal,
         events: &mut Events,
     ) -> Result<(), Refused> {
-        if !state.process(process).state.is_alive() {
+        let life = &mut state.process_mut(process).state;
+        if !life.is_alive() {
             return Err(Refused(format!("P{} is not alive", process.0)));
         }
+        let _ = life.signal(signal);
+        let _ = life.die();
         state.kills_left = state.kills_left.saturating_sub(1);
-        self.end_process(state, process, Exit::Signal(signal), events);
+        self.end_process(state, process, events);
         Ok(())
     }
 
@@ -277,16 +279,16 @@ impl Classic {
         process: ProcessId,
         events: &mut Events,
     ) -> Result<(), Refused> {
-        let ProcessState::Dying(signal) = state.process(process).state else {
-            return Err(Refused(format!("P{} was sent no signal", process.0)));
-        };
-        self.end_process(state, process, Exit::Signal(signal), events);
+        let died = state.process_mut(process).state.die();
+        died.map_err(|unsuited| Refused(format!("P{}: {unsuited}", process.0)))?;
+        self.end_process(state, process, events);
         Ok(())
     }
 
     /// The kernel ends a process: descriptors close, semaphores keep their values, local buffers
     /// vanish (`LC11`).
-    fn end_process(&self, state: &mut State, process: ProcessId, exit: Exit, events: &mut Events) {
+    fn end_process(&self, state: &mut State, process: ProcessId, events: &mut Events) {
+        let Some(exit) = state.process(process).state.exit() else { return };
         for queue in (0..self.program.queues.len()).map(|queue| QueueId(super::lane_number(queue)))
         {
             state.close_reader(process, queue);
@@ -299,7 +301,6 @@ impl Classic {
             }
         }
         let entry = state.process_mut(process);
-        entry.state = ProcessState::Dead(exit);
         entry.children.clear();
         entry.threads.clear();
         entry.feeders.clear();
