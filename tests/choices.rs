@@ -33,7 +33,8 @@ fn holds_in_lockstep(name: &str, cases: u32) {
     let census = found(&scenario);
     let sites = census.kills.len().max(1) as u64;
     let choices = prop::collection::vec(any::<u8>(), 0..200);
-    let input = (choices, 0..sites, faults(census.transfers.clone()), any::<bool>());
+    let input =
+        (choices, 0..sites, faults([&census.transfers[..], &census.waits].concat()), any::<bool>());
     let runner = RefCell::new(Runner::new(&scenario, true));
     let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
     let mut tests = proptest::test_runner::TestRunner::new(config);

@@ -18,6 +18,8 @@ pub struct SiteSeen {
     pub occurrence: u32,
     /// A lane has stood here without being able to go on.
     pub blocked: bool,
+    /// A signal handler can interrupt the call that waits here.
+    pub interruptible: bool,
     /// It moves bytes.
     pub transfer: bool,
     /// The offsets at which a transfer has paused here.
@@ -51,6 +53,7 @@ impl SitesSeen {
                 step,
                 occurrence,
                 blocked: false,
+                interruptible: false,
                 transfer: false,
                 inside: BTreeSet::new(),
                 last: false,
@@ -66,6 +69,7 @@ impl SitesSeen {
             {
                 let index = self.find(lane, parked.site.name, parked.occurrence);
                 self.sites[index].blocked = true;
+                self.sites[index].interruptible = kernel.is_interruptible(lane);
             }
         }
     }

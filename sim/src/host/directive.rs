@@ -154,6 +154,31 @@ impl Directives {
         })
     }
 
+    /// The interruptions whose lane waits at their site now, in a call that a signal can
+    /// interrupt.
+    pub(crate) fn interruptions(
+        &self,
+        kernel: &Kernel,
+        waiting: u64,
+    ) -> impl Iterator<Item = usize> {
+        self.faults.iter().enumerate().filter_map(move |(index, fault)| {
+            let Target { lane, occurrence, ref step, .. } = fault.target;
+            let waits = waiting & (1 << lane.0) != 0
+                && kernel.is_interruptible(lane)
+                && kernel.parked(lane).is_some_and(|parked| {
+                    parked.site.name == step && parked.occurrence == occurrence
+                });
+            (!fault.done && fault.kind == FaultKind::Interrupt && waits).then_some(index)
+        })
+    }
+
+    /// The lane that an interruption hits, which is done now.
+    pub(crate) fn interrupt(&mut self, index: usize) -> LaneId {
+        let fault = &mut self.faults[index];
+        fault.done = true;
+        fault.target.lane
+    }
+
     /// The victim and signal of a kill, which is done now.
     pub(crate) fn land(&mut self, index: usize) -> (ProcessId, Signal) {
         let kill = &mut self.kills[index];

@@ -27,6 +27,8 @@ pub enum Alternative {
     Die(ProcessId),
     /// The case's kill of this index lands.
     Kill(usize),
+    /// The case's fault of this index, an interruption, hits a call that waits.
+    Interrupt(usize),
 }
 
 /// A choice that was made: which of several alternatives.
@@ -54,6 +56,7 @@ impl Choice {
             Alternative::Expire(lane) => format!("{} expires", at(lane)),
             Alternative::Die(process) => format!("{} dies", kernel.process_name(process)),
             Alternative::Kill(index) => format!("kill {}", index + 1),
+            Alternative::Interrupt(index) => format!("interruption {}", index + 1),
         }
     }
 }
@@ -256,6 +259,10 @@ impl Host {
                 kernel.die(process);
                 run.observers.died(kernel, process)
             }),
+            Alternative::Interrupt(index) => {
+                let lane = run.directives.interrupt(index);
+                self.let_step(lane, Grant::Interrupted, run)
+            }
             Alternative::Kill(index) => {
                 let (process, signal) = run.directives.land(index);
                 self.kill(process, signal, run)
@@ -356,13 +363,15 @@ impl Host {
     }
 }
 
-/// A limit matters only where the transfer would move more by itself: then it is cut by force.
+/// A limit matters only where the transfer would move more by itself: then it is cut by force. A
+/// signal interrupts only calls that can wait in the kernel.
 fn effective(kernel: &Kernel, lane: LaneId, grant: Grant) -> (Grant, bool) {
     match grant {
         Grant::Limited(most) | Grant::Short(most) => {
             let forced = kernel.natural_bytes(lane).is_some_and(|natural| natural > most);
             (if forced { grant } else { Grant::Plain }, forced)
         }
+        Grant::Interrupted if !kernel.is_interruptible(lane) => (Grant::Plain, false),
         _ => (grant, false),
     }
 }
@@ -388,6 +397,9 @@ fn list(
     let processes = (0u8..).take(kernel.process_count()).map(ProcessId);
     alternatives.extend(processes.filter(|&it| kernel.is_dying(it)).map(Alternative::Die));
     alternatives.extend(run.directives.due(kernel, enabled).map(Alternative::Kill));
+    let waiting = !enabled & !kept;
+    let interruptions = run.directives.interruptions(kernel, waiting);
+    alternatives.extend(interruptions.map(Alternative::Interrupt));
 }
 
 pub(crate) fn describe(
@@ -402,6 +414,7 @@ pub(crate) fn describe(
         }
         Alternative::Die(_) => ("die", 0),
         Alternative::Kill(_) => ("kill", 0),
+        Alternative::Interrupt(_) => ("interruption", 0),
     };
     Choice { index, of, alternative, step, occurrence }
 }

@@ -106,3 +106,32 @@ fn a_kill_inside_a_write_leaves_the_reader_stuck_and_replays_to_the_same_trace()
     println!("{}", traces[0]);
     assert_eq!(traces[0], traces[1]);
 }
+
+#[test]
+fn a_waiting_call_is_interrupted_and_made_again() {
+    let program = producer_and_consumer(&[16], 2);
+    let fault = crate::case::Fault {
+        site: "P0.main read-header[1]".parse().unwrap(),
+        kind: crate::case::FaultKind::Interrupt,
+    };
+    let mut observers = observers(&program);
+    let mut host = Host::default();
+    let mut while_waiting = 0;
+    for case in 0..50 {
+        observers.reset(&program);
+        let mut directives =
+            Directives::new(&program, &[], &[], std::slice::from_ref(&fault)).unwrap();
+        let ran = host.run::<Classic<_>>(
+            &program,
+            &mut Random::new(7, case),
+            &mut directives,
+            &mut observers,
+            Settings::default(),
+        );
+        assert!(matches!(ran.ending, Ending::AllEnded), "case {case}: {:?}", ran.ending);
+        let interrupted =
+            |choice: &&Choice| matches!(choice.alternative, Alternative::Interrupt(_));
+        while_waiting += host.choices.iter().filter(interrupted).count();
+    }
+    assert!(while_waiting > 10, "only {while_waiting} of 50 calls were interrupted in waiting");
+}

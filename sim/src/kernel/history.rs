@@ -49,6 +49,20 @@ impl Kernel {
         }
     }
 
+    /// Whether the lane stands at a call of the system that a signal handler can interrupt.
+    pub(crate) fn is_interruptible(&self, lane: LaneId) -> bool {
+        self.parked(lane).is_some_and(|parked| {
+            matches!(
+                parked.request,
+                Request::SemaphoreWait { .. }
+                    | Request::Read { .. }
+                    | Request::Write { .. }
+                    | Request::Poll { .. }
+                    | Request::ProcessWait { .. }
+            )
+        })
+    }
+
     /// How many bytes the lane's step would move by itself.
     pub(crate) fn natural_bytes(&self, lane: LaneId) -> Option<u32> {
         let index = usize::from(lane.0);

@@ -23,8 +23,10 @@ const OFFSETS_MAX: usize = 4;
 pub struct Census {
     /// The kills that can land, site by site, lane by lane, in a fixed order.
     pub kills: Vec<KillPoint>,
-    /// The transfers of all lanes, where short ones and interruptions can happen.
+    /// The transfers of all lanes, which can be short.
     pub transfers: Vec<Site>,
+    /// The calls of all lanes that wait and can be interrupted.
+    pub waits: Vec<Site>,
     /// The steps of the longest run.
     pub steps_max: u64,
 }
@@ -61,6 +63,9 @@ pub fn census<Q: Subject<SimulatedOs>>(
         let Some(lane) = lanes.get(usize::from(site.lane.0)) else { continue };
         if site.transfer {
             found.transfers.push(named(site));
+        }
+        if site.interruptible {
+            found.waits.push(named(site));
         }
         if scenario.faults.victims.contains(&lane.process) {
             for &signal in &signals(scenario) {

@@ -1,5 +1,6 @@
 //! How a case is drawn from a seed and its number.
 
+use midput_model::site::Site;
 use midput_scenarios::Scenario;
 
 use super::census::Census;
@@ -28,19 +29,7 @@ pub fn draw(
             kills.push(census.kills[random.below(census.kills.len())].clone());
         }
     }
-    let mut faults = Vec::new();
-    if !census.transfers.is_empty() && random.below(2) == 0 {
-        let site = census.transfers[random.below(census.transfers.len())].clone();
-        let bytes = u32::try_from(1 + random.below(5000)).unwrap_or(1);
-        let kinds = [
-            scenario.faults.short_transfers.then_some(FaultKind::Short(bytes)),
-            scenario.faults.interruptions.then_some(FaultKind::Interrupt),
-        ];
-        let kinds: Vec<FaultKind> = kinds.into_iter().flatten().collect();
-        if !kinds.is_empty() {
-            faults.push(Fault { site, kind: kinds[random.below(kinds.len())] });
-        }
-    }
+    let faults = fault(scenario, census, &mut random);
     Case {
         scenario: scenario.name.clone(),
         subject: subject.to_owned(),
@@ -49,8 +38,30 @@ pub fn draw(
         time_any,
         kills,
         holds: scenario.faults.holds.iter().map(|hold| hold.site.clone()).collect(),
-        faults,
+        faults: faults.into_iter().collect(),
         choices: None,
         why: None,
     }
+}
+
+/// Half of the cases have a fault, where the scenario allows one: a transfer that moves few bytes,
+/// or an interruption, of a transfer or of a call that waits.
+fn fault(scenario: &Scenario, census: &Census, random: &mut Random) -> Option<Fault> {
+    if random.below(2) == 1 {
+        return None;
+    }
+    let mut sites: Vec<(&Site, FaultKind)> = Vec::new();
+    if scenario.faults.short_transfers {
+        let bytes = u32::try_from(1 + random.below(5000)).unwrap_or(1);
+        sites.extend(census.transfers.iter().map(|site| (site, FaultKind::Short(bytes))));
+    }
+    if scenario.faults.interruptions {
+        let interrupted = census.transfers.iter().chain(&census.waits);
+        sites.extend(interrupted.map(|site| (site, FaultKind::Interrupt)));
+    }
+    if sites.is_empty() {
+        return None;
+    }
+    let (site, kind) = sites[random.below(sites.len())];
+    Some(Fault { site: site.clone(), kind })
 }
