@@ -73,12 +73,9 @@ impl Node {
     /// What may come next, the earliest last.
     pub(super) fn candidates(&self, machine: &Classic, logs: &Logs<'_>) -> Vec<Candidate> {
         let mut candidates = Vec::new();
-        let horizon = self.horizon(logs);
         for lane in (0u8..).take(logs.lanes.len()).map(LaneId) {
-            if let Some(record) = logs.lane(lane).steps.get(self.position(lane).steps) {
-                if record.since <= horizon {
-                    self.next_record(lane, logs, &mut candidates);
-                }
+            if self.position(lane).steps < logs.lane(lane).steps.len() {
+                self.next_record(lane, logs, &mut candidates);
             } else if let Some(at) = self.may_go_beyond(machine, lane, logs) {
                 let action = Action::Step { lane };
                 candidates.push(Candidate { action, why: Why::Beyond(lane), at });
@@ -89,14 +86,6 @@ impl Node {
         }
         candidates.sort_by_key(|candidate| std::cmp::Reverse(candidate.at));
         candidates
-    }
-
-    /// The first moment at which a step that has not happened yet was over. What began later
-    /// cannot come before it: the clock is one for all processes.
-    fn horizon(&self, logs: &Logs<'_>) -> u64 {
-        let open = logs.lanes.iter().zip(&self.positions);
-        let ends = open.filter_map(|(log, position)| Some(log.steps.get(position.steps)?.at));
-        ends.min().unwrap_or(u64::MAX)
     }
 
     fn next_record(&self, lane: LaneId, logs: &Logs<'_>, candidates: &mut Vec<Candidate>) {

@@ -13,9 +13,6 @@ pub(super) struct Done<'a> {
     pub(super) occurrence: u32,
     pub(super) offset: u32,
     pub(super) result: StepResult,
-    /// When its lane wrote what comes before it: the step was done after that …
-    pub(super) since: u64,
-    /// … and before this.
     pub(super) at: u64,
 }
 
@@ -48,17 +45,11 @@ pub(super) struct Logs<'a> {
 impl<'a> Logs<'a> {
     pub(super) fn new(machine: &Classic, run: &'a NativeRun) -> Self {
         let mut lanes = vec![LaneLog::default(); machine.lanes().len()];
-        let mut before = vec![0; lanes.len()];
         for record in run.logs.iter().flat_map(|log| &log.records) {
             let Some(lane) = lanes.get_mut(usize::from(record.lane.0)) else {
                 continue;
             };
             let steps = lane.steps.len();
-            let since = before[usize::from(record.lane.0)];
-            // These are written in the middle of a step.
-            if !matches!(record.what, What::Child { .. } | What::Reaped { .. }) {
-                before[usize::from(record.lane.0)] = record.at;
-            }
             match &record.what {
                 What::Begin { step, .. } => lane.open = Some((&step.name, record.at)),
                 What::Done { step, result } => {
@@ -68,7 +59,6 @@ impl<'a> Logs<'a> {
                         occurrence: step.occurrence,
                         offset: step.offset,
                         result: *result,
-                        since,
                         at: record.at,
                     });
                 }

@@ -1,9 +1,6 @@
 //! Whether what free-running processes logged can have happened: a search of the model for one
 //! order of their steps that agrees with every result, every death and who is blocked at the end.
 //!
-//! A step was done after what its lane noted before it and before it was noted itself; of two
-//! steps that the clock sets apart so, the earlier is the earlier here.
-//!
 //! Depth first, trying first what was logged first; a state that was met before at the same
 //! places in the logs is not searched again.
 

@@ -168,6 +168,23 @@ fn what_the_model_does_is_consistent_with_it() {
 }
 
 #[test]
+fn the_order_of_the_clocks_is_a_hint_only() {
+    let machine = machine([10, 200]);
+    for seed in 0..30 {
+        let mut run = logged(&machine, seed, None);
+        for (index, record) in run
+            .logs
+            .iter_mut()
+            .flat_map(|log| &mut log.records)
+            .enumerate()
+        {
+            record.at += (index as u64 * 7) % 5;
+        }
+        check(&machine, &run).unwrap_or_else(|error| panic!("{seed}: {error}"));
+    }
+}
+
+#[test]
 fn a_record_that_is_missing_is_found() {
     let machine = machine([10, 200]);
     let run = logged(&machine, 1, None);
@@ -255,17 +272,4 @@ fn another_end_and_another_exit_are_found() {
     check(&machine, &stuck).unwrap();
     stuck.end.blocked[0].step = "rlock.acquire".to_owned();
     assert!(check(&machine, &stuck).unwrap_err().to_string().contains("the run stands at"));
-}
-
-#[test]
-fn an_order_that_the_clock_excludes_is_refused() {
-    let machine = machine([10, 10]);
-    let mut run = logged(&machine, 1, None);
-    check(&machine, &run).unwrap();
-    // P1 puts its items long after P0 has got them.
-    for record in &mut run.logs[1].records {
-        record.at += 1_000_000;
-    }
-    let refused = check(&machine, &run).unwrap_err();
-    assert!(!refused.exhausted, "{refused}");
 }
