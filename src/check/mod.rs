@@ -11,7 +11,7 @@ use midput_sim::settings::{DEFAULT_SEED, Settings};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
     CaseOutcome, Census, Report, ReportVerdict, Runner, Scope, SweepOptions, census, describe,
-    sweep,
+    run_until_it_lands, sweep,
 };
 
 use crate::arguments::{Check, Time, WorldArgument};
@@ -162,7 +162,7 @@ fn one(
         known_subject(case)?;
         let mut outcome = match world {
             World::Sim => runner.run::<Classic<_>>(case, None),
-            _ => midput_sim::sweep::run_native(scenario, case, &plan.native),
+            _ => run_until_it_lands(scenario, case, &plan.native, stop),
         };
         outcome.require_kills();
         done(&outcome);

@@ -12,6 +12,6 @@ pub use census::{Census, census};
 pub use draw::draw;
 pub use failure::describe;
 pub use judge::{Failure, Judged, Verdict, judge};
-pub use native::{run_native, sweep_native};
+pub use native::{run_native, run_until_it_lands, sweep_native};
 pub use report::{Report, ReportVerdict, Scope};
 pub use runner::{CaseOutcome, Runner, SweepOptions, machine, sweep};

@@ -113,6 +113,25 @@ fn not_judged(case: &Case, verdict: Verdict) -> CaseOutcome {
     CaseOutcome::without_run(case, judged)
 }
 
+/// Runs one case, and a few times more where its kill does not land: free-running processes may
+/// pass by a site that another schedule would bring them to.
+pub fn run_until_it_lands(
+    scenario: &Scenario,
+    case: &Case,
+    native: &NativeOptions,
+    stop: &(dyn Fn() -> bool + Sync),
+) -> CaseOutcome {
+    let mut outcome = run_native(scenario, case, native);
+    for _ in 0..RETRIES {
+        let missed = !case.kills.is_empty() && outcome.landed.is_empty();
+        if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
+            break;
+        }
+        outcome = run_native(scenario, case, native);
+    }
+    outcome
+}
+
 /// Runs the cases of a sweep natively, several at a time.
 pub fn sweep_native(
     scenario: &Scenario,
@@ -126,15 +145,7 @@ pub fn sweep_native(
     in_jobs(options, stop, no_state, |(), number| {
         let case = draw(scenario, "classic", census, options.seed, number, false);
         let case = Case { faults: Vec::new(), ..case };
-        let mut outcome = run_native(scenario, &case, native);
-        // Free-running processes may pass by a site that another schedule would bring them to.
-        for _ in 0..RETRIES {
-            let missed = !case.kills.is_empty() && outcome.landed.is_empty();
-            if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
-                break;
-            }
-            outcome = run_native(scenario, &case, native);
-        }
+        let outcome = run_until_it_lands(scenario, &case, native, stop);
         done(&outcome);
         outcome
     })

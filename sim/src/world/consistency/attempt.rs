@@ -127,7 +127,10 @@ impl Node {
         {
             return Some(begun);
         }
-        let free = !logs.is_alive(process) && !is_killed_at(logs, process, lane);
+        // A lane at whose site a kill landed did nothing more, unless the kill came from outside
+        // while it was in a call: that may still have taken effect.
+        let in_call = logs.lane(lane).open.is_some_and(|(step, _)| step == point.step());
+        let free = !logs.is_alive(process) && (in_call || !is_killed_at(logs, process, lane));
         free.then(|| logs.last[usize::from(process.0)].saturating_add(2))
     }
 
@@ -240,8 +243,7 @@ impl Node {
             .apply(&mut self.state, action)
             .map_err(|refused| format!("{name} beyond its log: {refused}"))?;
         let goes_on = point.writes() && self.state.lane(lane).point == point;
-        let blocked = logs.is_alive(process) || is_killed_at(logs, process, lane);
-        if blocked && !goes_on {
+        if logs.is_alive(process) && !goes_on {
             return Err(format!("{name} is blocked in {}, and the model is not", point.step()));
         }
         let beyond = if goes_on { Beyond::Writing } else { Beyond::Step };

@@ -172,12 +172,7 @@ fn the_order_of_the_clocks_is_a_hint_only() {
     let machine = machine([10, 200]);
     for seed in 0..30 {
         let mut run = logged(&machine, seed, None);
-        for (index, record) in run
-            .logs
-            .iter_mut()
-            .flat_map(|log| &mut log.records)
-            .enumerate()
-        {
+        for (index, record) in run.logs.iter_mut().flat_map(|log| &mut log.records).enumerate() {
             record.at += (index as u64 * 7) % 5;
         }
         check(&machine, &run).unwrap_or_else(|error| panic!("{seed}: {error}"));
