@@ -180,7 +180,7 @@ impl Classic {
 
     /// How the run stands: the lanes that have begun, have not ended and cannot step.
     pub fn end(&self, state: &State) -> End {
-        let blocked = (0..self.lanes.len()).map(|lane| LaneId(lane_number(lane))).filter(|&lane| {
+        let blocked = self.lane_ids().filter(|&lane| {
             let point = state.lane(lane).point;
             !matches!(point, Point::NotStarted | Point::Ended) && !self.is_idle_feeder(state, lane)
         });
@@ -199,6 +199,11 @@ impl Classic {
         state.lane(lane).point == Point::FeedWake
             && matches!(self.role(lane), LaneRole::Feeder(queue)
                 if !state.local(self.process_of(lane), queue).notified)
+    }
+
+    /// Every lane's id, in order.
+    fn lane_ids(&self) -> impl Iterator<Item = LaneId> + Clone + use<> {
+        (0..lane_number(self.lanes.len())).map(LaneId)
     }
 
     fn role(&self, lane: LaneId) -> LaneRole {
@@ -242,7 +247,7 @@ impl Machine for Classic {
 
     fn enabled(&self, state: &State, out: &mut Vec<Action>) {
         let before = out.len();
-        for lane in (0..self.lanes.len()).map(|lane| LaneId(lane_number(lane))) {
+        for lane in self.lane_ids() {
             if self.can_step(state, lane) {
                 out.push(Action::Step { lane });
             }

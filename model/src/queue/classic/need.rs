@@ -95,7 +95,7 @@ impl Classic {
 
     /// Under [`Time::Any`], every wait that blocks may expire.
     pub(super) fn all_expiries(&self, state: &State, out: &mut Vec<Action>) {
-        let lanes = (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane)));
+        let lanes = self.lane_ids();
         out.extend(
             lanes
                 .filter(|&lane| self.is_timed_wait(state, lane))
@@ -105,7 +105,7 @@ impl Classic {
 
     /// Under [`Time::Patient`], the earliest deadline, of the first lane among equals.
     pub(super) fn next_expiry(&self, state: &State, out: &mut Vec<Action>) {
-        let lanes = (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane)));
+        let lanes = self.lane_ids();
         let earliest = lanes
             .filter(|&lane| self.is_timed_wait(state, lane))
             .min_by_key(|&lane| (state.lane(lane).remaining_ms, lane));
@@ -117,7 +117,7 @@ impl Classic {
         if self.environment.time != Time::Any {
             return;
         }
-        for lane in (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane))) {
+        for lane in self.lane_ids() {
             let current = state.lane(lane);
             let begun = !matches!(current.point, Point::NotStarted | Point::Ended);
             let bounded = self.timeout_of(state, lane) != Timeout::Never;
@@ -131,7 +131,7 @@ impl Classic {
     /// Transfers that could be cut short after one byte, and blocked calls that a signal handler
     /// could interrupt.
     pub(super) fn faults(&self, state: &State, out: &mut Vec<Action>) {
-        for lane in (0..self.lanes.len()).map(|lane| LaneId(super::lane_number(lane))) {
+        for lane in self.lane_ids() {
             let current = state.lane(lane);
             if matches!(current.point, Point::NotStarted | Point::Ended) {
                 continue;
