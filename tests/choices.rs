@@ -101,8 +101,8 @@ fn a_damaged_case_is_refused_with_what_is_wrong() {
     let case = draw(&scenario, "classic", &found(&scenario), 5, 3, false);
     let good = Case { choices: Some(vec![(0, "P0.main get[1]".into())]), ..case }.to_string();
     for (from, to, hint) in [
-        ("midput case 1", "midput case 2", "reads version 1"),
-        ("midput case 1", "something else", "begins with"),
+        ("midput case 2", "midput case 3", "reads versions 1 to 2"),
+        ("midput case 2", "something else", "begins with"),
         ("subject classic\n", "", "subject"),
         ("time patient", "time soon", "'patient' or 'any'"),
         ("drawn seed", "drawn sead", "seed 0x4d2 case 118"),

@@ -54,6 +54,8 @@ pub fn case_of(
         holds: Vec::new(),
         faults: Vec::new(),
         choices: None,
+        mutation: None,
+        program: None,
         why: None,
     };
     (case, Follow::new(alternatives))

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use midput_model::mutant::Mutant;
 use midput_model::program::{LaneId, Operation, Outcome, ProcessId, Program, Signal};
 use midput_real::os::{Site, Start};
 
@@ -85,11 +86,13 @@ pub struct Settings {
     pub steps_max: u64,
     /// Whether a wait may expire from the moment that it blocks.
     pub time_any: bool,
+    /// How one call of the code is altered, if one is.
+    pub mutant: Option<Mutant>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { steps_max: 100_000, time_any: false }
+        Self { steps_max: 100_000, time_any: false, mutant: None }
     }
 }
 
@@ -174,7 +177,10 @@ impl Host {
     ) -> Ran {
         self.choices.clear();
         self.futures.clear();
-        with_kernel(|kernel| kernel.reset(program));
+        with_kernel(|kernel| {
+            kernel.reset(program);
+            kernel.mutant = settings.mutant;
+        });
         while take_spawned().is_some() {}
         set_launch(launch::<Q>);
         PROGRAM.set(Some(Arc::clone(program)));

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use midput_model::event::Event;
+use midput_model::mutant::{Change, Mutant};
 use midput_model::os::pipe::{Pipe, Taken, Written};
 use midput_model::os::process::ProcessState;
 use midput_model::os::semaphore::Semaphore;
@@ -74,6 +75,15 @@ pub struct Parked {
     pub site: Site,
     /// The n-th time that the lane comes to a step of this name, from 1.
     pub occurrence: u32,
+    /// How the run's mutant alters the step.
+    pub(crate) change: Option<Change>,
+}
+
+impl Parked {
+    /// Whether the run's mutant lets the step do nothing and answer success.
+    pub(crate) fn is_skipped(&self) -> bool {
+        self.change == Some(Change::Skip)
+    }
 }
 
 /// How the host lets a lane do its step.
@@ -190,6 +200,8 @@ pub struct Kernel {
     pub(crate) left: u64,
     /// How many page slots the next pipes have, in order of creation; 16 beyond.
     pub(crate) pipe_slots: Vec<u16>,
+    /// How this run's code is altered, if it is.
+    pub(crate) mutant: Option<Mutant>,
 }
 
 impl Kernel {
@@ -398,7 +410,9 @@ impl Kernel {
         let lane = &mut self.lanes[usize::from(self.current.0)];
         let continues = site.offset > 0 || matches!(request, Request::Write { in_call: true, .. });
         let occurrence = lane.occurrence(site.name, !continues);
-        lane.parked = Some(Parked { request, site, occurrence });
+        let change = self.mutant.and_then(|mutant| mutant.alters(site.name));
+        let request = change.map_or(request, |change| altered(request, change));
+        lane.parked = Some(Parked { request, site, occurrence, change });
     }
 
     /// The lane does its step: the kernel notes it and says how it was let.
@@ -409,6 +423,7 @@ impl Kernel {
             request: Request::Immediate,
             site: Site::new("lost"),
             occurrence: 0,
+            change: None,
         });
         (parked, grant)
     }
@@ -450,6 +465,28 @@ impl KernelLane {
                 1
             }
         }
+    }
+}
+
+/// What a step waits for that a mutant alters.
+fn altered(request: Request, change: Change) -> Request {
+    let wait_again = |wait| match (change, wait) {
+        (Change::Forever, Wait::Until(_)) => Wait::Forever,
+        (Change::Try, _) => Wait::Try,
+        (_, wait) => wait,
+    };
+    match request {
+        _ if change == Change::Skip => Request::Immediate,
+        Request::SemaphoreWait { semaphore, wait } => {
+            Request::SemaphoreWait { semaphore, wait: wait_again(wait) }
+        }
+        Request::Poll { descriptor, wait } => {
+            Request::Poll { descriptor, wait: wait_again(wait) }
+        }
+        Request::ProcessWait { process, wait } => {
+            Request::ProcessWait { process, wait: wait_again(wait) }
+        }
+        request => request,
     }
 }
 

@@ -8,6 +8,7 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
+use midput_model::mutant::Change;
 use midput_model::os::pipe::Pipe;
 use midput_model::os::semaphore::Semaphore;
 use midput_model::program::{LaneId, ProcessId};
@@ -102,6 +103,30 @@ async fn immediate<R>(site: Site, body: impl FnOnce(&mut Kernel) -> R) -> R {
     })
 }
 
+/// A step that never waits and that a mutant may skip; a skipped one answers success.
+async fn skippable<R: Default>(site: Site, body: impl FnOnce(&mut Kernel) -> R) -> R {
+    let (parked, _) = park(Request::Immediate, site).await;
+    with_kernel(|kernel| {
+        kernel.note(&parked, StepResult::Done, 0);
+        if parked.is_skipped() { R::default() } else { body(kernel) }
+    })
+}
+
+/// Where a mutant says so, a write that moved a part answers that it moved all.
+fn as_the_mutant_says(
+    parked: &Parked,
+    buffer: &[u8],
+    advance: Advance,
+    result: StepResult,
+) -> Advance {
+    let moved = matches!(result, StepResult::Moved(1..));
+    if parked.change == Some(Change::Whole) && moved {
+        Advance::Returned(Ok(buffer.len()))
+    } else {
+        advance
+    }
+}
+
 impl SimulatedOs {
     /// Waits until a process of the scenario is dead, whoever started it.
     pub(crate) async fn await_death(self, process: ProcessId) {
@@ -162,7 +187,8 @@ impl Os for SimulatedOs {
                 continue;
             }
             return Ok(with_kernel(|kernel| {
-                let taken = grant != Grant::Expired && kernel.take_semaphore(semaphore.0);
+                let taken = parked.is_skipped()
+                    || (grant != Grant::Expired && kernel.take_semaphore(semaphore.0));
                 let result = if taken { StepResult::Done } else { StepResult::Unavailable };
                 kernel.note(&parked, result, 0);
                 taken
@@ -171,7 +197,11 @@ impl Os for SimulatedOs {
     }
 
     async fn semaphore_post(&self, semaphore: &SemaphoreName, site: Site) -> io::Result<()> {
-        immediate(site, |kernel| kernel.post_semaphore(semaphore.0)).await
+        let (parked, _) = park(Request::Immediate, site).await;
+        with_kernel(|kernel| {
+            kernel.note(&parked, StepResult::Done, 0);
+            if parked.is_skipped() { Ok(()) } else { kernel.post_semaphore(semaphore.0) }
+        })
     }
 
     async fn semaphore_value(&self, semaphore: &SemaphoreName, site: Site) -> io::Result<u32> {
@@ -229,11 +259,17 @@ impl Os for SimulatedOs {
             let request = Request::Write { descriptor: descriptor.0, bytes, in_call: moved > 0 };
             let (parked, grant) = park(request, site.at(site.offset + moved)).await;
             let advance = with_kernel(|kernel| {
+                if parked.is_skipped() {
+                    // No byte arrives, and the call answers that all have.
+                    kernel.note(&parked, StepResult::Moved(bytes), 0);
+                    return Advance::Returned(Ok(buffer.len()));
+                }
                 let Some(PipeEnd::Writer(pipe)) = kernel.end_of(descriptor.0) else {
                     kernel.note(&parked, StepResult::BadDescriptor, 0);
                     return Advance::Returned(Err(bad_descriptor()));
                 };
                 let (advance, result) = kernel.write(pipe, buffer, moved, grant);
+                let advance = as_the_mutant_says(&parked, buffer, advance, result);
                 kernel.note(&parked, result, count(site.offset + buffer.len()));
                 advance
             });
@@ -258,6 +294,10 @@ impl Os for SimulatedOs {
                 continue;
             }
             return with_kernel(|kernel| {
+                if parked.is_skipped() {
+                    kernel.note(&parked, StepResult::Ready, 0);
+                    return Ok(true);
+                }
                 if kernel.end_of(descriptor.0).is_none() {
                     kernel.note(&parked, StepResult::BadDescriptor, 0);
                     return Err(bad_descriptor());
@@ -271,7 +311,7 @@ impl Os for SimulatedOs {
     }
 
     async fn close(&self, descriptor: &DescriptorNumber, site: Site) -> io::Result<()> {
-        immediate(site, |kernel| kernel.close_descriptor(descriptor.0)).await;
+        skippable(site, |kernel| kernel.close_descriptor(descriptor.0)).await;
         Ok(())
     }
 
@@ -308,13 +348,15 @@ impl Os for SimulatedOs {
     async fn monitor_lock(&self, monitor: &MonitorName, site: Site) {
         let (parked, _) = park(Request::MonitorLock { monitor: monitor.0 }, site).await;
         with_kernel(|kernel| {
-            kernel.monitors[monitor.0].locked_by = Some(kernel.current);
+            if !parked.is_skipped() {
+                kernel.monitors[monitor.0].locked_by = Some(kernel.current);
+            }
             kernel.note(&parked, StepResult::Done, 0);
         });
     }
 
     async fn monitor_unlock(&self, monitor: &MonitorName, site: Site) {
-        immediate(site, |kernel| kernel.monitors[monitor.0].locked_by = None).await;
+        skippable(site, |kernel| kernel.monitors[monitor.0].locked_by = None).await;
     }
 
     async fn monitor_wait(&self, monitor: &MonitorName, site: Site, wake: Site) {
@@ -336,7 +378,7 @@ impl Os for SimulatedOs {
     }
 
     async fn monitor_notify(&self, monitor: &MonitorName, site: Site) {
-        immediate(site, |kernel| {
+        skippable(site, |kernel| {
             let sleepers = &mut kernel.monitors[monitor.0].sleepers;
             if let Some((_, notified)) = sleepers.iter_mut().find(|(_, notified)| !notified) {
                 *notified = true;

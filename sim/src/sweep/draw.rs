@@ -40,6 +40,8 @@ pub fn draw(
         holds: scenario.faults.holds.iter().map(|hold| hold.site.clone()).collect(),
         faults: faults.into_iter().collect(),
         choices: None,
+        mutation: None,
+        program: None,
         why: None,
     }
 }
