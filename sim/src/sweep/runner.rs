@@ -202,6 +202,7 @@ impl<'a> Runner<'a> {
                 Some(format!("the run did not end within {limit} steps"))
             }
             Ending::Setup(error) => Some(format!("not set up: {error}")),
+            Ending::Redundant => Some("what follows was explored before".to_owned()),
             _ => None,
         };
         if let Some(failure) = failure {
