@@ -3,11 +3,22 @@
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
+mod bounded;
+mod drawn;
 mod follow;
+mod name;
+mod pct;
+mod places;
+mod portfolio;
 mod random;
 mod replay;
 
+pub use bounded::Bounded;
+pub use drawn::Drawn;
 pub use follow::Follow;
+pub use name::{PLACES_MAX, StrategyName, UnknownStrategy};
+pub use pct::Pct;
+pub use portfolio::{PORTFOLIO, Strategies};
 pub use random::Random;
 pub use replay::{Clamped, Replay, ReplayDiverged};
 
