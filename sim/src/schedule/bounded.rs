@@ -5,7 +5,7 @@
 use midput_model::program::LaneId;
 
 use super::places::Places;
-use super::{Random, ReplayDiverged, Strategy};
+use super::{Halt, Random, Strategy};
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
@@ -28,11 +28,7 @@ impl Bounded {
 }
 
 impl Strategy for Bounded {
-    fn choose(
-        &mut self,
-        _kernel: &Kernel,
-        alternatives: &[Alternative],
-    ) -> Result<usize, ReplayDiverged> {
+    fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
         let runs =
             |&it: &Alternative| matches!(it, Alternative::Lane(lane) if Some(lane) == self.running);
         let chosen = match alternatives.iter().position(runs) {

@@ -1,6 +1,6 @@
 //! The choices of a case that has none recorded: drawn from its seed and number by its strategy.
 
-use super::{Bounded, Pct, Random, ReplayDiverged, Strategy, StrategyName};
+use super::{Bounded, Halt, Pct, Random, Strategy, StrategyName};
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
@@ -43,11 +43,7 @@ impl Drawn {
 }
 
 impl Strategy for Drawn {
-    fn choose(
-        &mut self,
-        kernel: &Kernel,
-        alternatives: &[Alternative],
-    ) -> Result<usize, ReplayDiverged> {
+    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
         if self.left == 0 {
             return self.random.choose(kernel, alternatives);
         }

@@ -5,7 +5,7 @@
 //! `1 / (n * k^(d - 1))`, whatever the program does otherwise (Burckhardt et al., ASPLOS 2010).
 
 use super::places::Places;
-use super::{Random, ReplayDiverged, Strategy};
+use super::{Halt, Random, Strategy};
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
@@ -49,11 +49,7 @@ impl Pct {
 }
 
 impl Strategy for Pct {
-    fn choose(
-        &mut self,
-        _kernel: &Kernel,
-        alternatives: &[Alternative],
-    ) -> Result<usize, ReplayDiverged> {
+    fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
         self.choices += 1;
         let mut first = self.first(alternatives);
         for change in 0..self.changes.count() {
@@ -79,5 +75,11 @@ fn actor(alternative: Alternative) -> usize {
         Alternative::Die(process) => 128 + usize::from(process.0 % 64),
         Alternative::Kill(index) => 192 + index % 32,
         Alternative::Interrupt(index) => 224 + index % 32,
+        // What a search may do anywhere is no case's: these have the timers' places.
+        Alternative::Pass => 64,
+        Alternative::KillHere(process, _) => 128 + usize::from(process.0 % 64),
+        Alternative::ShortHere(lane) | Alternative::InterruptHere(lane) => {
+            64 + usize::from(lane.0 % 64)
+        }
     }
 }

@@ -51,7 +51,7 @@ pub fn census<Q: Subject<SimulatedOs>>(
             Settings::default(),
         );
         steps_max = steps_max.max(ran.steps);
-        choices_max = choices_max.max(u32::try_from(host.choices.len()).unwrap_or(u32::MAX));
+        choices_max = choices_max.max(u32::try_from(host.choices().len()).unwrap_or(u32::MAX));
     }
     let seen = observers.sites.unwrap_or_default();
     let lanes = program.lanes();
