@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use midput_sim::schedule::Strategies;
+use midput_model::mutant::Mutant;
+use midput_sim::mutation::Against;
 use midput_sim::settings::{Shard, parse_seed, parse_time};
 
 /// Kills processes in the middle of a put, says what the survivors see, and replays it.
@@ -58,6 +61,10 @@ pub(crate) struct Check {
     /// Only this world [default: every world that the scenario names].
     #[arg(long)]
     pub world: Option<WorldArgument>,
+    /// Who decides at the choices of simulated cases: portfolio, random, `pct depth=3`, `bounded
+    /// preemptions=2` [default: portfolio].
+    #[arg(long, value_name = "STRATEGY")]
+    pub strategy: Option<Strategies>,
     /// What cases are drawn from: N, 0xN, a commit, or `random` [default: 0x4d2].
     #[arg(long, value_parser = seed)]
     pub seed: Option<u64>,
@@ -83,6 +90,17 @@ pub(crate) struct Check {
     /// How time passes in simulation [default: patient].
     #[arg(long)]
     pub time: Option<Time>,
+    /// Run the code with one call altered, such as 'skip rlock.release', to see whether the checks
+    /// notice. In simulation only.
+    #[arg(long, value_name = "'CHANGE STEP'")]
+    pub mutant: Option<Mutant>,
+    /// What altered code is held against: the model as it is, the model altered in the same way,
+    /// or nothing but the guarantees [default: model].
+    #[arg(long, requires = "mutant", value_name = "model|mutant|nothing")]
+    pub against: Option<Against>,
+    /// Save failing cases as they were found.
+    #[arg(long)]
+    pub no_shrink: bool,
     /// Run every simulated case twice and compare.
     #[arg(long)]
     pub twice: bool,
@@ -164,6 +182,9 @@ pub(crate) struct Explore {
     /// Without kills, whatever the scenario allows.
     #[arg(long)]
     pub no_kills: bool,
+    /// Explore the model with one call altered, such as 'skip rlock.release'.
+    #[arg(long, value_name = "'CHANGE STEP'")]
+    pub mutant: Option<Mutant>,
     /// How time passes: a wait expires only when nothing else can happen, or at any moment.
     #[arg(long, default_value = "patient")]
     pub time: Time,

@@ -8,7 +8,7 @@ use midput_model::mutant::Mutant;
 use midput_scenarios::Scenario;
 use midput_sim::mutation::{Against, Mutation};
 use midput_sim::subject::Classic;
-use midput_sim::sweep::{Failure, Runner, Verdict, census, draw};
+use midput_sim::sweep::{Failure, Runner, SweepOptions, Verdict, census, draw};
 
 const SEED: u64 = 7;
 
@@ -20,13 +20,14 @@ fn scenarios() -> Vec<Scenario> {
 
 /// The failures of each case of every scenario, with the mutant in the code, until one says stop.
 fn failures(mutation: Mutation, cases: u64, mut stop: impl FnMut(&Scenario, Vec<Failure>) -> bool) {
+    let options = SweepOptions { seed: SEED, mutation: Some(mutation), ..SweepOptions::default() };
     for scenario in scenarios() {
         let program = Arc::new(scenario.program.clone());
         let census = census::<Classic<_>>(&scenario, &program, SEED);
         let mut runner = Runner::new(&scenario, true);
         for number in 0..cases {
-            let mut case = draw(&scenario, "classic", &census, SEED, number, number % 4 == 3);
-            case.mutation = Some(mutation);
+            let options = SweepOptions { time_any: number % 4 == 3, ..options };
+            let case = draw(&scenario, "classic", &census, &options, number);
             let outcome = runner.run::<Classic<_>>(&case, None);
             if let Verdict::Fail(failures) = outcome.judged.verdict
                 && stop(&scenario, failures)

@@ -37,9 +37,9 @@ fn out(settings: &Settings) -> PathBuf {
 }
 
 fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> Report {
-    let mut runner = Runner::new(scenario, true);
     let mut outcomes: Vec<CaseOutcome> = Vec::new();
     for (_, case) in keep::kept(&root(), &scenario.name).unwrap_or_else(|error| panic!("{error}")) {
+        let mut runner = Runner::new(case.scenario_or(scenario), true);
         outcomes.push(runner.run::<Classic<_>>(&case, None));
     }
     let program = Arc::new(scenario.program.clone());
@@ -50,7 +50,7 @@ fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> R
         jobs: 2,
         failures_max: 3,
         twice: settings.twice.unwrap_or(false),
-        time_any: false,
+        ..SweepOptions::default()
     };
     let census = census::<Classic<_>>(scenario, &program, options.seed);
     let stop = || deadline.is_some_and(|deadline| Instant::now() >= deadline);

@@ -46,6 +46,17 @@ impl Against {
     }
 }
 
+impl Against {
+    /// What it is, for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Model => "the model as it is",
+            Self::Mutant => "the model, altered in the same way",
+            Self::Nothing => "nothing but the guarantees",
+        }
+    }
+}
+
 impl fmt::Display for Mutation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.mutant.fmt(formatter)?;

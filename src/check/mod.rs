@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use midput_scenarios::{Scenario, World};
 use midput_sim::keep;
+use midput_sim::mutation::Mutation;
 use midput_sim::settings::{DEFAULT_SEED, Settings};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
@@ -17,6 +18,7 @@ use midput_sim::sweep::{
 use crate::arguments::{Check, Time, WorldArgument};
 use crate::case_file::{known_subject, last_file, native_options, replay_line};
 use crate::exit::Status;
+use crate::print::outln;
 use crate::select::{Selected, select};
 
 mod progress;
@@ -53,6 +55,18 @@ impl Plan {
             failures_max: arguments.max_fail.unwrap_or(3),
             twice: arguments.twice || settings.twice.unwrap_or(false),
             time_any: arguments.time == Some(Time::Any),
+            strategies: arguments.strategy.unwrap_or_default(),
+            mutation: arguments.mutant.map(|mutant| Mutation {
+                mutant,
+                against: arguments.against.unwrap_or_default(),
+            }),
+        };
+        let world = match (world, options.mutation) {
+            (Some(World::Native), Some(_)) => {
+                anyhow::bail!("a mutant runs in the simulation only; leave out --world native")
+            }
+            (None, Some(_)) => Some(World::Sim),
+            (world, _) => world,
         };
         let budget = arguments.budget.or(settings.budget);
         let out = arguments.out.as_deref().or(settings.out.as_deref());
@@ -66,10 +80,20 @@ impl Plan {
         })
     }
 
+    /// Where failing cases are saved: those of altered code are no cases of the scenarios.
+    fn cases_folder(&self, selected: &Selected) -> PathBuf {
+        match (self.options.mutation, self.last.parent()) {
+            (Some(_), Some(out)) => out.join("cases"),
+            _ => selected.cases.clone(),
+        }
+    }
+
     fn print(&self, selected: &Selected) {
         let SweepOptions { seed, cases, shard, jobs, failures_max, twice, .. } = self.options;
+        let SweepOptions { strategies, time_any, .. } = self.options;
         eprintln!("seed {seed:#x}, cases {cases}, shard {}/{}", shard.number, shard.of);
         eprintln!("jobs {jobs}, max-fail {failures_max}, twice {twice}");
+        eprintln!("strategy {strategies}, time {}", if time_any { "any" } else { "patient" });
         eprintln!("scenarios {}, cases in {}", selected.scenarios.len(), selected.cases.display());
         eprintln!("worlds {:?}, native {:?}", self.worlds, self.native);
     }
@@ -84,6 +108,13 @@ pub(crate) fn check(
     let out = arguments.out.as_deref().or(settings.out.as_deref());
     let selected = select(arguments.scenarios_in.as_deref(), out, &arguments.scenarios)?;
     let plan = Plan::new(arguments, settings)?;
+    if let Some(mutation) = plan.options.mutation {
+        outln!(
+            "mutant {}: the code is altered, and held against {}",
+            mutation.mutant,
+            mutation.against.in_words()
+        );
+    }
     if verbose {
         plan.print(&selected);
     }
@@ -152,17 +183,20 @@ fn one(
     let mut outcomes = Vec::new();
     let kept = match &settings.case {
         Some(path) => vec![(path.clone(), keep::read(path)?)],
+        // What was kept is of the code as it is.
+        None if plan.options.mutation.is_some() => Vec::new(),
         None => keep::kept(&selected.cases, &scenario.name)?,
     };
-    let mut runner = Runner::new(scenario, true);
     for (_, case) in &kept {
         if stop() {
             break;
         }
         known_subject(case)?;
         let mut outcome = match world {
-            World::Sim => runner.run::<Classic<_>>(case, None),
-            _ => run_until_it_lands(scenario, case, &plan.native, stop),
+            World::Sim => {
+                Runner::new(case.scenario_or(scenario), true).run::<Classic<_>>(case, None)
+            }
+            _ => run_until_it_lands(case.scenario_or(scenario), case, &plan.native, stop),
         };
         outcome.require_kills();
         done(&outcome);
@@ -214,7 +248,7 @@ fn conclude(
     let verdict = report.verdict();
     let expected = matches!(scenario.expect, midput_scenarios::Expect::Fail { .. });
     for failed in report.failures.iter().filter(|_| !expected) {
-        let path = keep::save(&selected.cases, &failed.case)?;
+        let path = keep::save(&plan.cases_folder(selected), &failed.case)?;
         if let Some(folder) = plan.last.parent() {
             std::fs::create_dir_all(folder)?;
         }

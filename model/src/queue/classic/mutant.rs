@@ -20,6 +20,11 @@ impl Classic {
         Self { mutant: Some(mutant), ..self }
     }
 
+    /// How this machine is altered, if it is.
+    pub fn mutant(&self) -> Option<Mutant> {
+        self.mutant
+    }
+
     /// Whether this machine alters a step in this way.
     pub(super) fn alters(&self, point: Point, change: Change) -> bool {
         self.mutant.is_some_and(|mutant| mutant.alters(point.step()) == Some(change))
