@@ -11,6 +11,7 @@ mod payload;
 pub mod schedule;
 mod script;
 pub mod settings;
+pub mod shrink;
 pub mod subject;
 pub mod sweep;
 pub mod trace;
