@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use midput_sim::schedule::Strategies;
 use midput_model::mutant::Mutant;
+use midput_model::site::Site;
 use midput_sim::mutation::Against;
 use midput_sim::settings::{Shard, parse_seed, parse_time};
 
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Run a saved case again.
     Replay(Replay),
+    /// Make a failing case as small as it goes while it shows the same.
+    Shrink(Shrink),
     /// Show what a saved case does, one event a line.
     Trace(Trace),
     /// Visit every state of a scenario's model: outcomes and shortest counterexamples.
@@ -133,6 +136,51 @@ pub(crate) struct Replay {
     /// How often.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub times: u32,
+    /// Go on where the recorded choices do not fit any more: `random`.
+    #[arg(long)]
+    pub then: Option<Then>,
+    /// What `--then random` draws from [default: the case's own seed].
+    #[arg(long, value_parser = seed, requires = "then")]
+    pub seed: Option<u64>,
+    /// Stop before this site, such as 'P1.feed write-body[1]'.
+    #[arg(long, value_name = "SITE")]
+    pub until: Option<Site>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Then {
+    /// By a drawn schedule.
+    Random,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shrink {
+    /// A case file, `last` for the last failing case, or `-` for standard input.
+    pub case: String,
+    /// The folder of the scenario files [default: ./scenarios, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    pub scenarios_in: Option<PathBuf>,
+    /// Where files were written when there is no folder of scenarios [default: target/midput].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop after so long with what has been found, such as 30s [default: when nothing gets
+    /// smaller].
+    #[arg(long, value_parser = time)]
+    pub budget: Option<Duration>,
+    /// What is printed: a case, or a Rust test that stands alone.
+    #[arg(long, default_value = "case")]
+    pub emit: Emit,
+    /// Where to [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Emit {
+    /// A case file.
+    Case,
+    /// A test.
+    Rust,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use midput_scenarios::{Scenario, World};
 use midput_sim::keep;
@@ -20,6 +20,7 @@ use crate::case_file::{known_subject, last_file, native_options, replay_line};
 use crate::exit::Status;
 use crate::print::outln;
 use crate::select::{Selected, select};
+use crate::shrink::shrink_found;
 
 mod progress;
 mod summary;
@@ -28,6 +29,8 @@ use progress::Progress;
 
 /// Simulated cases for each scenario.
 const CASES: u64 = 512;
+/// How long the failing cases of one check are shrunk, all together.
+const SHRINK_BUDGET: Duration = Duration::from_secs(2);
 /// One native case for so many simulated ones.
 const NATIVE_SHARE: u64 = 10;
 
@@ -132,6 +135,8 @@ pub(crate) fn check(
     let mut reports = Vec::new();
     let mut status = Status::Pass;
     let progress = Progress::new();
+    let shrinks = !arguments.no_shrink && settings.case.is_none();
+    let mut shrink_left = shrinks.then_some(SHRINK_BUDGET);
     for scenario in &selected.scenarios {
         if let Some(path) = &settings.case {
             let kept = keep::read(path)?;
@@ -142,7 +147,9 @@ pub(crate) fn check(
         for &world in plan.worlds.iter().filter(|world| scenario.worlds.contains(world)) {
             progress.at(&scenario.name, world.name());
             let report = one(scenario, world, &plan, settings, &selected, &stop, &progress)?;
-            status = status.and(conclude(scenario, &report, &plan, &selected, &progress)?);
+            let concluded =
+                conclude(scenario, &report, &plan, &selected, &progress, &mut shrink_left)?;
+            status = status.and(concluded);
             reports.push(report);
         }
     }
@@ -244,18 +251,30 @@ fn conclude(
     plan: &Plan,
     selected: &Selected,
     progress: &Progress,
+    shrink_left: &mut Option<Duration>,
 ) -> anyhow::Result<Status> {
     let verdict = report.verdict();
     let expected = matches!(scenario.expect, midput_scenarios::Expect::Fail { .. });
-    for failed in report.failures.iter().filter(|_| !expected) {
+    for found in report.failures.iter().filter(|_| !expected) {
+        let (shrunk, notes) = match shrink_left {
+            // What carries its own program was shrunk before.
+            Some(left) if report.world == "sim" && found.case.program.is_none() => {
+                shrink_found(scenario, found, left)
+            }
+            _ => (None, Vec::new()),
+        };
+        let failed = shrunk.as_ref().map_or(found, |shrunk| &shrunk.outcome);
         let path = keep::save(&plan.cases_folder(selected), &failed.case)?;
+        if failed.case != found.case {
+            keep::save_original(&path, &found.case)?;
+        }
         if let Some(folder) = plan.last.parent() {
             std::fs::create_dir_all(folder)?;
         }
         std::fs::write(&plan.last, path.display().to_string())?;
         let cases = plan.options.cases;
         let replay = replay_line(&path, report.world);
-        let text = describe(scenario, failed, Some(cases), report.world, &path, &replay);
+        let text = describe(scenario, failed, Some(cases), report.world, &notes, &path, &replay);
         progress.print(&text);
     }
     Ok(match verdict {
