@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use midput_sim::schedule::Strategies;
 use midput_model::mutant::Mutant;
 use midput_model::site::Site;
 use midput_sim::mutation::Against;
+use midput_sim::schedule::Strategies;
 use midput_sim::settings::{Shard, parse_seed, parse_time};
 
 /// Kills processes in the middle of a put, says what the survivors see, and replays it.

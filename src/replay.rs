@@ -97,11 +97,7 @@ pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<
 
 /// Runs a case once more in simulation and prints its trace. `None` where it was to stop at a site
 /// and did.
-fn simulate(
-    loaded: &Loaded,
-    arguments: &Replay,
-    time: u32,
-) -> anyhow::Result<Option<CaseOutcome>> {
+fn simulate(loaded: &Loaded, arguments: &Replay, time: u32) -> anyhow::Result<Option<CaseOutcome>> {
     let mut log = TraceLog::default();
     if arguments.then.is_none() && arguments.until.is_none() {
         let outcome = run(loaded, &mut log);
@@ -137,8 +133,9 @@ fn simulate(
         return Ok(Some(outcome));
     }
     let trace = text(&loaded.scenario, &outcome, &log, true);
-    // How it ends is not said of a run that was ended.
-    trace.lines().filter(|line| !line.starts_with('=')).for_each(|line| outln!("{line}"));
+    // How it ends and who is blocked is not said of a run that was ended.
+    let happened = |line: &&str| !line.starts_with('=') && !line.contains(" BLOCKED ");
+    trace.lines().filter(happened).for_each(|line| outln!("{line}"));
     outln!("stopped before {site}");
     Ok(None)
 }

@@ -22,15 +22,14 @@ pub(crate) fn shrink(arguments: &Shrink, settings: &Settings) -> anyhow::Result<
     let late = || arguments.budget.is_some_and(|budget| begun.elapsed() >= budget);
     let budget = Budget { stop: &late, ..Budget::default() };
     let mut told = |accepted: &_| eprintln!("{accepted}");
-    let shrunk =
-        match make_small::<Classic<_>>(&loaded.scenario, &loaded.case, budget, &mut told) {
-            Ok(shrunk) => shrunk,
-            Err(NotShrunk::Lost) => {
-                eprintln!("midput: {}", NotShrunk::Lost);
-                return Ok(Status::Internal);
-            }
-            Err(error) => return Err(error.into()),
-        };
+    let shrunk = match make_small::<Classic<_>>(&loaded.scenario, &loaded.case, budget, &mut told) {
+        Ok(shrunk) => shrunk,
+        Err(NotShrunk::Lost) => {
+            eprintln!("midput: {}", NotShrunk::Lost);
+            return Ok(Status::Internal);
+        }
+        Err(error) => return Err(error.into()),
+    };
     for (key, text) in notes(&shrunk, begun.elapsed()) {
         eprintln!("{key:<9} {text}");
     }

@@ -75,7 +75,9 @@ main = ["repeat 6 get"]
 
 fn scenarios() -> Vec<Scenario> {
     let parse = |(name, text)| midput_scenarios::parse(name, text).unwrap();
-    [("made/many", MANY), ("made/large", LARGE), ("made/timed", TIMED), ("made/wide", WIDE)].map(parse).to_vec()
+    [("made/many", MANY), ("made/large", LARGE), ("made/timed", TIMED), ("made/wide", WIDE)]
+        .map(parse)
+        .to_vec()
 }
 
 /// Cases tried for each scenario, mutant and guarantee.

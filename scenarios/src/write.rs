@@ -213,7 +213,9 @@ impl Writer<'_> {
     /// With one queue nothing need be said.
     fn queue(&self, queue: QueueId, preposition: &str) -> String {
         match self.program.queues.get(usize::from(queue.0)) {
-            Some(queue) if self.program.queues.len() > 1 => format!(" {preposition} {}", queue.name),
+            Some(queue) if self.program.queues.len() > 1 => {
+                format!(" {preposition} {}", queue.name)
+            }
             _ => String::new(),
         }
     }

@@ -59,10 +59,9 @@ impl Plan {
             twice: arguments.twice || settings.twice.unwrap_or(false),
             time_any: arguments.time == Some(Time::Any),
             strategies: arguments.strategy.unwrap_or_default(),
-            mutation: arguments.mutant.map(|mutant| Mutation {
-                mutant,
-                against: arguments.against.unwrap_or_default(),
-            }),
+            mutation: arguments
+                .mutant
+                .map(|mutant| Mutation { mutant, against: arguments.against.unwrap_or_default() }),
         };
         let world = match (world, options.mutation) {
             (Some(World::Native), Some(_)) => {

@@ -555,9 +555,7 @@ fn altered(request: Request, change: Change) -> Request {
         Request::SemaphoreWait { semaphore, wait } => {
             Request::SemaphoreWait { semaphore, wait: wait_again(wait) }
         }
-        Request::Poll { descriptor, wait } => {
-            Request::Poll { descriptor, wait: wait_again(wait) }
-        }
+        Request::Poll { descriptor, wait } => Request::Poll { descriptor, wait: wait_again(wait) },
         Request::ProcessWait { process, wait } => {
             Request::ProcessWait { process, wait: wait_again(wait) }
         }

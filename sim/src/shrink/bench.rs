@@ -122,8 +122,7 @@ impl<Q: Subject<SimulatedOs>> Bench<'_, Q> {
             }
         }
         if !candidate.course.is_empty()
-            && let Some(shown) =
-                self.run(&mut runner, &candidate.case, By::Positions(&[])).shown
+            && let Some(shown) = self.run(&mut runner, &candidate.case, By::Positions(&[])).shown
         {
             return Some(found(shown));
         }

@@ -54,8 +54,7 @@ impl Notes {
     fn took(&mut self, kernel: &Kernel, alternatives: &[Alternative], usual: usize, index: usize) {
         let (expected, taken) = (alternatives[usual], alternatives[index]);
         if usual != index {
-            let goes_on =
-                matches!(expected, Alternative::Lane(lane) if Some(lane) == self.running);
+            let goes_on = matches!(expected, Alternative::Lane(lane) if Some(lane) == self.running);
             let is_kill = matches!(expected, Alternative::Kill(_) | Alternative::Die(_));
             self.preemptions += u32::from(goes_on || is_kill);
             let step = step_of(kernel, expected);
@@ -137,8 +136,7 @@ impl<'a> Noted<'a> {
             By::Course { wanted, exact } => {
                 let (here, step) = (alternatives[usual], step_of(kernel, alternatives[usual]));
                 let fits = |it: &Deviation| {
-                    let same_step =
-                        if *exact { it.step == step } else { it.step.0 == step.0 };
+                    let same_step = if *exact { it.step == step } else { it.step.0 == step.0 };
                     it.usual == here && same_step && alternatives.contains(&it.taken)
                 };
                 match wanted.iter().position(fits) {

@@ -43,7 +43,9 @@ pub fn emit_rust(scenario: &Scenario, case: &Case, target: &Target) -> String {
     };
     let name: String = format!("{} shows {kind}", case.scenario)
         .chars()
-        .map(|letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' })
+        .map(
+            |letter| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '_' },
+        )
         .collect();
     let text = case.to_string();
     let hashes = (1..).map(|count| "#".repeat(count)).find(|it| !text.contains(&format!("\"{it}")));

@@ -126,7 +126,8 @@ impl<Q: Subject<SimulatedOs>> Shrinker<'_, Q> {
 
     /// What can be taken away by itself: all but the starts of what stays.
     fn removable(&self) -> Vec<Place> {
-        let starts = |operation| matches!(operation, Operation::Start { .. } | Operation::Thread { .. });
+        let starts =
+            |operation| matches!(operation, Operation::Start { .. } | Operation::Thread { .. });
         let all = places(&self.best.scenario.program).into_iter();
         all.filter(|(_, it)| !starts(it.operation)).map(|(place, _)| place).collect()
     }
@@ -175,7 +176,8 @@ impl<Q: Subject<SimulatedOs>> Shrinker<'_, Q> {
                 }
             }
         }
-        let largest = |it: &Candidate| it.scenario.program.items.iter().map(|item| item.bytes).max();
+        let largest =
+            |it: &Candidate| it.scenario.program.items.iter().map(|item| item.bytes).max();
         for bytes in SIZES {
             if largest(&self.best).is_some_and(|largest| bytes < largest) {
                 let set = |it: &mut Candidate| {

@@ -171,9 +171,7 @@ impl<'a> Builder<'a> {
             LaneRole::Program(index) => {
                 threads[usize::from(index)].then(|| stay(&threads[..usize::from(index)]))?
             }
-            LaneRole::Feeder(queue) => {
-                stay(threads) + self.queues[usize::from(queue.0)]?
-            }
+            LaneRole::Feeder(queue) => stay(threads) + self.queues[usize::from(queue.0)]?,
         };
         Some(LaneId(before + index))
     }
@@ -261,7 +259,9 @@ impl<'a> Builder<'a> {
 /// The numbers that those get which stay.
 fn numbered<N: TryFrom<usize>>(stays: impl Iterator<Item = bool>) -> Vec<Option<N>> {
     let mut next = 0..;
-    stays.map(|stays| stays.then(|| next.next()).flatten().and_then(|it| it.try_into().ok())).collect()
+    stays
+        .map(|stays| stays.then(|| next.next()).flatten().and_then(|it| it.try_into().ok()))
+        .collect()
 }
 
 /// A name of an item that a `put` can say: `a#2` comes from a `repeat` that may be gone.

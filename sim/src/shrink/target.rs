@@ -42,9 +42,7 @@ impl Target {
             (Self::Guarantee(guarantee), Failure::Guarantee(violation)) => {
                 *guarantee == violation.guarantee
             }
-            (Self::Divergence(step), Failure::Diverged(divergence)) => {
-                *step == step_of(divergence)
-            }
+            (Self::Divergence(step), Failure::Diverged(divergence)) => *step == step_of(divergence),
             (Self::Panic(text), Failure::Panicked(other)) => text == other,
             _ => false,
         })

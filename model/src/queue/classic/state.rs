@@ -294,9 +294,9 @@ impl Shared {
 
     /// Whether the next so many bytes are those of this item's frame from this byte on.
     pub(super) fn goes_on(&self, item: Option<ItemId>, from: u32, bytes: u32) -> bool {
-        self.content.front().is_some_and(|run| {
-            Some(run.item) == item && run.from == from && run.to >= from + bytes
-        })
+        self.content
+            .front()
+            .is_some_and(|run| Some(run.item) == item && run.from == from && run.to >= from + bytes)
     }
 
     /// Takes so many bytes from the front; the caller has asked the pipe that they are there.
