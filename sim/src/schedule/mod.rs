@@ -5,6 +5,7 @@ use crate::kernel::Kernel;
 
 mod bounded;
 mod drawn;
+mod exhaustive;
 mod follow;
 mod name;
 mod pct;
@@ -15,6 +16,7 @@ mod replay;
 
 pub use bounded::Bounded;
 pub use drawn::Drawn;
+pub use exhaustive::{Exhaustive, ExhaustiveOptions, Stood, Tally};
 pub use follow::Follow;
 pub use name::{PLACES_MAX, StrategyName, UnknownStrategy};
 pub use pct::Pct;
