@@ -11,8 +11,8 @@ use super::{StrategyName, UnknownStrategy};
 /// bugs of `sim/tests/bugs` (docs/strategies.md).
 pub const PORTFOLIO: &[StrategyName] = &[
     StrategyName::Random,
-    StrategyName::Bounded { preemptions: 5 },
-    StrategyName::Pct { depth: 6 },
+    StrategyName::Bounded { preemptions: 3 },
+    StrategyName::Pct { depth: 8 },
 ];
 
 /// What decides in the cases of a sweep.

@@ -20,7 +20,7 @@ pub(crate) const SINGLE: [StrategyName; 11] = [
     StrategyName::Pct { depth: 2 },
     StrategyName::Pct { depth: 3 },
     StrategyName::Pct { depth: 4 },
-    StrategyName::Pct { depth: 6 },
+    StrategyName::Pct { depth: 8 },
 ];
 
 /// The seeds of what is reported. The portfolio was tuned on others.
