@@ -71,7 +71,10 @@ fn a_lane_that_spins_does_not_spin_for_ever() {
             let flag = Arc::new(AtomicBool::new(false));
             let setter = Arc::clone(&flag);
             let main = async move {
-                let set = || async move { setter.store(true, Ordering::Relaxed) };
+                let set = || async move {
+                    SimulatedOs.point(Site::new("set")).await;
+                    setter.store(true, Ordering::Relaxed);
+                };
                 SimulatedOs.thread_start("set", set, Site::new("start")).await.unwrap();
                 while !flag.load(Ordering::Relaxed) {
                     SimulatedOs.point(Site::new("spin")).await;
