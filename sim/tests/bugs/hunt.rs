@@ -1,5 +1,6 @@
 //! Runs the bugs under strategies and counts executions.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use midput_sim::check::Observers;
@@ -35,6 +36,8 @@ pub(crate) struct Hunter {
     host: Host,
     directives: Directives,
     observers: Observers,
+    /// What the census has found, by bug, version and seed.
+    lengths: BTreeMap<(&'static str, bool, u64), u32>,
 }
 
 impl Hunter {
@@ -52,12 +55,18 @@ impl Hunter {
     }
 
     /// The choices of a run, on average: of random runs that count for no strategy.
-    pub(crate) fn length(&mut self, bug: &Bug, right: bool, seed: u64) -> u32 {
+    fn length(&mut self, bug: &Bug, right: bool, seed: u64) -> u32 {
+        let key = (bug.name, right, seed);
+        if let Some(&length) = self.lengths.get(&key) {
+            return length;
+        }
         let runs = (0..CENSUS).map(|run| {
             self.fails(bug, right, &mut Random::new(seed, u64::MAX - run));
             self.host.choices().len() as u64
         });
-        u32::try_from(runs.sum::<u64>().div_ceil(CENSUS)).unwrap_or(u32::MAX)
+        let length = u32::try_from(runs.sum::<u64>().div_ceil(CENSUS)).unwrap_or(u32::MAX);
+        self.lengths.insert(key, length);
+        length
     }
 
     /// How many of so many cases of a sweep with this seed it takes to find the bug, if it is found.
