@@ -63,3 +63,6 @@ pub trait Strategy {
 pub fn describe(kernel: &Kernel, alternative: Alternative) -> String {
     crate::host::describe(kernel, 0, 1, alternative).text(kernel)
 }
+
+#[cfg(test)]
+mod tests;
