@@ -214,14 +214,13 @@ fn pipe_of(end: PipeEnd) -> usize {
     }
 }
 
-/// What a process's memory is divided into, where nobody says.
+/// What a process's memory is divided into.
 #[derive(Clone, Copy)]
 pub(crate) struct Memory(pub MemoryOf);
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self(|_| Cells::ALL)
-    }
+impl Memory {
+    /// Where nobody says.
+    pub(crate) const UNKNOWN: Self = Self(|_| Cells::ALL);
 }
 
 impl std::fmt::Debug for Memory {
