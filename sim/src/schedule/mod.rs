@@ -47,7 +47,7 @@ pub trait Strategy {
     /// Where the run ends here: what was recorded does not fit, or nothing new follows.
     fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt>;
 
-    /// Whether it is asked even where there is only one alternative.
+    /// Whether it is asked even where there is only one alternative, in the run that begins now.
     fn wants_every_step(&self) -> bool {
         false
     }
