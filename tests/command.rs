@@ -3,6 +3,10 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use midput_sim::case::Case;
+use midput_sim::subject::Classic;
+use midput_sim::sweep::Runner;
+
 fn midput(folder: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_midput"));
     command.current_dir(folder).args(arguments).env("NO_COLOR", "1");
@@ -116,11 +120,20 @@ fn a_case_of_another_program_says_where_its_replay_diverged() {
 #[test]
 fn a_replay_of_changed_code_says_where_it_parts_and_goes_on_at_random() {
     let folder = with_forbidden_harm();
-    let case = saved_case(folder.path());
-    let saved = std::fs::read_to_string(&case).unwrap();
-    let changed = saved.replacen("kill ", "mutant skip poll against nothing\nkill ", 1);
-    std::fs::write(&case, &changed).unwrap();
-    let file = case.to_str().unwrap();
+    let scenario = midput_scenarios::load_file(folder.path().join("scenarios/mine/torn.toml"));
+    let scenario = scenario.unwrap();
+    let text_of_case = "midput case 2\nscenario mine/torn\nsubject classic\ndrawn seed 0x4d2 case \
+                        0\nstrategy random\nlength 80\ntime patient\n";
+    let mut case: Case = text_of_case.parse().unwrap();
+    let mut runner = Runner::new(&scenario, true);
+    runner.run::<Classic<_>>(&case, None);
+    case.choices = Some(runner.recorded());
+    let path = folder.path().join("recorded.case");
+    let file = path.to_str().unwrap();
+    std::fs::write(&path, case.to_string()).unwrap();
+    assert_eq!(midput(folder.path(), &["replay", file]).status.code(), Some(0));
+    case.mutation = Some("skip poll against nothing".parse().unwrap());
+    std::fs::write(&path, case.to_string()).unwrap();
     let output = midput(folder.path(), &["replay", file]);
     let out = text(&output.stdout);
     assert_eq!(output.status.code(), Some(5), "{out}");

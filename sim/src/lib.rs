@@ -10,6 +10,7 @@ pub mod mutation;
 mod payload;
 pub mod schedule;
 mod script;
+pub mod search;
 pub mod settings;
 pub mod shrink;
 pub mod subject;

@@ -79,6 +79,14 @@ impl Observers {
         self.broken.clear();
     }
 
+    /// Whether anybody wants to know of each step, beside what the calls return.
+    pub(crate) fn watch(&self) -> bool {
+        self.lockstep.is_some()
+            || self.monitor.is_some()
+            || self.trace.is_some()
+            || self.sites.is_some()
+    }
+
     pub(crate) fn begin(&mut self, kernel: &mut Kernel) -> Result<(), Divergence> {
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.begin(kernel)?;

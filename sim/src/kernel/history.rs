@@ -30,7 +30,8 @@ impl Kernel {
     /// Lets a lane do the step that it stands at.
     pub(crate) fn let_go(&mut self, lane: LaneId, grant: Grant) {
         self.last = None;
-        self.lanes[usize::from(lane.0)].grant = grant;
+        self.current = lane;
+        self.granted = grant;
     }
 
     /// Whether a process was sent a signal and is not dead yet.
@@ -41,6 +42,11 @@ impl Kernel {
     /// Whether some process was sent a signal and is not dead yet.
     pub(crate) fn signals_under_way(&self) -> bool {
         self.processes.iter().any(|it| matches!(it.state, ProcessState::Dying(_)))
+    }
+
+    /// Whether a lane has begun, whatever has become of it.
+    pub(crate) fn has_begun(&self, lane: LaneId) -> bool {
+        self.lanes[usize::from(lane.0)].begun
     }
 
     /// Whether every lane that has begun has ended.

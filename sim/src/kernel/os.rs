@@ -18,8 +18,8 @@ use midput_real::os::{self as real, Exported, Os, SemaphoreSpecification, Site, 
 
 use super::objects::{Advance, bad_descriptor, count};
 use super::{
-    Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, Parked, PipeEnd, Request,
-    exit_of, signal_of,
+    Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, PipeEnd, Request, exit_of,
+    signal_of,
 };
 
 /// What stands in the name of an object without a descriptor. -1 is a closed one (`EBADF`).
@@ -43,14 +43,14 @@ impl Local {
 }
 
 thread_local! {
-    static LOCAL: RefCell<Local> = RefCell::new(Local {
-        kernel: Kernel::default(),
-        spawned: Vec::new(),
-        launch: None,
-    });
+    // Made when the program is compiled, so that a step need not ask whether it was made.
+    static LOCAL: RefCell<Local> = const {
+        RefCell::new(Local { kernel: Kernel::new(), spawned: Vec::new(), launch: None })
+    };
 }
 
 /// Lends the kernel of this thread.
+#[inline]
 pub(crate) fn with_kernel<R>(body: impl FnOnce(&mut Kernel) -> R) -> R {
     LOCAL.with_borrow_mut(|local| body(&mut local.kernel))
 }
@@ -102,32 +102,44 @@ struct Step<B> {
     body: B,
 }
 
-impl<R, B: FnMut(&mut Kernel, &Parked, Grant) -> Option<R> + Unpin> Future for Step<B> {
+impl<R, B: FnMut(&mut Kernel, Grant) -> Option<R> + Unpin> Future for Step<B> {
     type Output = R;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
         let step = self.get_mut();
-        with_kernel(|kernel| {
-            if step.parked {
-                let (parked, grant) = kernel.unpark();
-                if let Some(result) = (step.body)(kernel, &parked, grant) {
-                    return Poll::Ready(result);
-                }
+        if step.parked {
+            let mut result = None;
+            enter(&mut |kernel| result = (step.body)(kernel, kernel.granted));
+            if let Some(result) = result {
+                return Poll::Ready(result);
             }
-            step.parked = true;
-            kernel.park(step.request, step.site);
-            Poll::Pending
-        })
+        }
+        step.parked = true;
+        park(step.request, step.site);
+        Poll::Pending
     }
+}
+
+// These two are compiled once, in this crate, so that finding the kernel of the thread becomes a
+// part of them. Each step of a user's crate would make a call of it.
+
+/// The lane that runs does its step.
+fn enter(body: &mut dyn FnMut(&mut Kernel)) {
+    with_kernel(body);
+}
+
+/// The lane that runs comes to a step.
+fn park(request: Request, site: Site) {
+    with_kernel(|kernel| kernel.park(request, site));
 }
 
 /// A step that `body` does in one go.
 fn step<R>(
     request: Request,
     site: Site,
-    mut body: impl FnMut(&mut Kernel, &Parked, Grant) -> R + Unpin,
+    mut body: impl FnMut(&mut Kernel, Grant) -> R + Unpin,
 ) -> impl Future<Output = R> {
-    let body = move |kernel: &mut Kernel, parked: &Parked, grant| Some(body(kernel, parked, grant));
+    let body = move |kernel: &mut Kernel, grant| Some(body(kernel, grant));
     Step { request, site, parked: false, body }
 }
 
@@ -135,14 +147,14 @@ fn step<R>(
 fn wait_step<R>(
     request: Request,
     site: Site,
-    mut body: impl FnMut(&mut Kernel, &Parked, Grant) -> R + Unpin,
+    mut body: impl FnMut(&mut Kernel, Grant) -> R + Unpin,
 ) -> impl Future<Output = R> {
-    let body = move |kernel: &mut Kernel, parked: &Parked, grant| {
+    let body = move |kernel: &mut Kernel, grant| {
         if grant == Grant::Interrupted {
-            kernel.note(parked, StepResult::Interrupted, 0);
+            kernel.note(StepResult::Interrupted, 0);
             None
         } else {
-            Some(body(kernel, parked, grant))
+            Some(body(kernel, grant))
         }
     };
     Step { request, site, parked: false, body }
@@ -154,8 +166,8 @@ fn immediate<R>(
     site: Site,
     mut body: impl FnMut(&mut Kernel) -> R + Unpin,
 ) -> impl Future<Output = R> {
-    step(request, site, move |kernel, parked, _| {
-        kernel.note(parked, StepResult::Done, 0);
+    step(request, site, move |kernel, _| {
+        kernel.note(StepResult::Done, 0);
         body(kernel)
     })
 }
@@ -166,27 +178,11 @@ fn skippable(
     site: Site,
     mut body: impl FnMut(&mut Kernel) + Unpin,
 ) -> impl Future<Output = ()> {
-    step(request, site, move |kernel, parked, _| {
-        kernel.note(parked, StepResult::Done, 0);
-        if !parked.is_skipped() {
+    immediate(request, site, move |kernel| {
+        if !kernel.is_skipped() {
             body(kernel);
         }
     })
-}
-
-/// Where a mutant says so, a write that moved a part answers that it moved all.
-fn as_the_mutant_says(
-    parked: &Parked,
-    buffer: &[u8],
-    advance: Advance,
-    result: StepResult,
-) -> Advance {
-    let moved = matches!(result, StepResult::Moved(1..));
-    if parked.change == Some(Change::Whole) && moved {
-        Advance::Returned(Ok(buffer.len()))
-    } else {
-        advance
-    }
 }
 
 impl SimulatedOs {
@@ -240,11 +236,11 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<bool>> {
         let semaphore = semaphore.0;
         let request = Request::SemaphoreWait { semaphore, wait };
-        wait_step(request, site, move |kernel, parked, grant| {
-            let taken = parked.is_skipped()
+        wait_step(request, site, move |kernel, grant| {
+            let taken = kernel.is_skipped()
                 || (grant != Grant::Expired && kernel.take_semaphore(semaphore));
             let result = if taken { StepResult::Done } else { StepResult::Unavailable };
-            kernel.note(parked, result, 0);
+            kernel.note(result, 0);
             Ok(taken)
         })
     }
@@ -256,9 +252,8 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<()>> {
         let semaphore = semaphore.0;
         let request = Request::SemaphorePost { semaphore };
-        step(request, site, move |kernel, parked, _| {
-            kernel.note(parked, StepResult::Done, 0);
-            if parked.is_skipped() { Ok(()) } else { kernel.post_semaphore(semaphore) }
+        immediate(request, site, move |kernel| {
+            if kernel.is_skipped() { Ok(()) } else { kernel.post_semaphore(semaphore) }
         })
     }
 
@@ -268,9 +263,9 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<u32>> {
         let semaphore = semaphore.0;
-        step(Request::SemaphoreValue { semaphore }, site, move |kernel, parked, _| {
+        step(Request::SemaphoreValue { semaphore }, site, move |kernel, _| {
             let value = kernel.semaphores[semaphore].semaphore.value();
-            kernel.note(parked, StepResult::Value(value), 0);
+            kernel.note(StepResult::Value(value), 0);
             Ok(value)
         })
     }
@@ -298,13 +293,13 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<usize>> {
         let descriptor = descriptor.0;
-        step(Request::Read { descriptor }, site, move |kernel, parked, grant| {
+        step(Request::Read { descriptor }, site, move |kernel, grant| {
             let Some(PipeEnd::Reader(pipe)) = kernel.end_of(descriptor) else {
-                kernel.note(parked, StepResult::BadDescriptor, 0);
+                kernel.note(StepResult::BadDescriptor, 0);
                 return Err(bad_descriptor());
             };
             let (read, result) = kernel.read(pipe, buffer, grant);
-            kernel.note(parked, result, count(site.offset + buffer.len()));
+            kernel.note(result, count(site.offset + buffer.len()));
             read
         })
     }
@@ -322,19 +317,23 @@ impl Os for SimulatedOs {
             let request = Request::Write { descriptor, bytes, in_call: moved > 0 };
             let site = site.at(site.offset + moved);
             let total = count(site.offset + buffer.len() - moved);
-            let advance = step(request, site, |kernel, parked, grant| {
-                if parked.is_skipped() {
+            let advance = step(request, site, |kernel, grant| {
+                if kernel.is_skipped() {
                     // No byte arrives, and the call answers that all have.
-                    kernel.note(parked, StepResult::Moved(bytes), total);
+                    kernel.note(StepResult::Moved(bytes), total);
                     return Advance::Returned(Ok(buffer.len()));
                 }
                 let Some(PipeEnd::Writer(pipe)) = kernel.end_of(descriptor) else {
-                    kernel.note(parked, StepResult::BadDescriptor, 0);
+                    kernel.note(StepResult::BadDescriptor, 0);
                     return Advance::Returned(Err(bad_descriptor()));
                 };
                 let (advance, result) = kernel.write(pipe, buffer, moved, grant);
-                kernel.note(parked, result, total);
-                as_the_mutant_says(parked, buffer, advance, result)
+                kernel.note(result, total);
+                let is_part = matches!(result, StepResult::Moved(1..));
+                if is_part && kernel.change() == Some(Change::Whole) {
+                    return Advance::Returned(Ok(buffer.len()));
+                }
+                advance
             });
             match advance.await {
                 Advance::Returned(result) => return result,
@@ -350,18 +349,18 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<bool>> {
         let descriptor = descriptor.0;
-        wait_step(Request::Poll { descriptor, wait }, site, move |kernel, parked, grant| {
-            if parked.is_skipped() {
-                kernel.note(parked, StepResult::Ready, 0);
+        wait_step(Request::Poll { descriptor, wait }, site, move |kernel, grant| {
+            if kernel.is_skipped() {
+                kernel.note(StepResult::Ready, 0);
                 return Ok(true);
             }
             if kernel.end_of(descriptor).is_none() {
-                kernel.note(parked, StepResult::BadDescriptor, 0);
+                kernel.note(StepResult::BadDescriptor, 0);
                 return Err(bad_descriptor());
             }
-            let ready = !kernel.finds_nothing(parked, grant);
+            let ready = !kernel.finds_nothing(grant);
             let result = if ready { StepResult::Ready } else { StepResult::Unavailable };
-            kernel.note(parked, result, 0);
+            kernel.note(result, 0);
             Ok(ready)
         })
     }
@@ -372,9 +371,8 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<()>> {
         let descriptor = descriptor.0;
-        step(Request::Close { descriptor }, site, move |kernel, parked, _| {
-            kernel.note(parked, StepResult::Done, 0);
-            if !parked.is_skipped() {
+        immediate(Request::Close { descriptor }, site, move |kernel| {
+            if !kernel.is_skipped() {
                 kernel.close_descriptor(descriptor);
             }
             Ok(())
@@ -459,7 +457,7 @@ impl Os for SimulatedOs {
         B: Future<Output = ()> + 'static,
     {
         immediate(Request::ThreadStart, site, |_| ()).await;
-        let future: LaneFuture = Box::pin(async move { body().await });
+        let future: LaneFuture = Box::pin(body());
         Ok(LOCAL.with_borrow_mut(|local| {
             let lane = local.kernel.new_thread(name);
             local.spawn(lane, future);
@@ -479,13 +477,13 @@ impl Os for SimulatedOs {
             .filter(|exported| exported.descriptor != NO_DESCRIPTOR)
             .map(|exported| usize::try_from(exported.descriptor).unwrap_or(usize::MAX))
             .collect();
-        let child = step(Request::ProcessStart, site, |kernel, parked, _| {
+        let child = step(Request::ProcessStart, site, |kernel, _| {
             let found = kernel.processes.iter().position(|entry| entry.name == start.worker);
             let child = ProcessId(count(found.ok_or_else(bad_descriptor)?) as u8);
             let inherited = kernel.inherit(child, &descriptors);
             let result =
                 if inherited.is_ok() { StepResult::Done } else { StepResult::BadDescriptor };
-            kernel.note(parked, result, 0);
+            kernel.note(result, 0);
             inherited.map(|()| child)
         })
         .await?;
@@ -505,10 +503,10 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<Option<real::Exit>>> {
         let process = process.0;
-        wait_step(Request::ProcessWait { process, wait }, site, move |kernel, parked, grant| {
+        wait_step(Request::ProcessWait { process, wait }, site, move |kernel, grant| {
             let exit = if grant == Grant::Expired { None } else { kernel.reap(process) };
             let result = if exit.is_some() { StepResult::Done } else { StepResult::Unavailable };
-            kernel.note(parked, result, 0);
+            kernel.note(result, 0);
             Ok(exit.map(exit_of))
         })
     }

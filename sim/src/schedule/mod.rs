@@ -5,6 +5,7 @@ use crate::kernel::Kernel;
 
 mod bounded;
 mod drawn;
+mod exhaustive;
 mod follow;
 mod name;
 mod pct;
@@ -16,6 +17,7 @@ mod until;
 
 pub use bounded::Bounded;
 pub use drawn::Drawn;
+pub use exhaustive::{Exhaustive, ExhaustiveOptions, Stood, Tally};
 pub use follow::Follow;
 pub use name::{PLACES_MAX, StrategyName, UnknownStrategy};
 pub use pct::Pct;
@@ -47,7 +49,7 @@ pub trait Strategy {
     /// Where the run ends here: what was recorded does not fit, or nothing new follows.
     fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt>;
 
-    /// Whether it is asked even where there is only one alternative.
+    /// Whether it is asked even where there is only one alternative, in the run that begins now.
     fn wants_every_step(&self) -> bool {
         false
     }
@@ -63,3 +65,6 @@ pub trait Strategy {
 pub fn describe(kernel: &Kernel, alternative: Alternative) -> String {
     crate::host::describe(kernel, 0, 1, alternative).text(kernel)
 }
+
+#[cfg(test)]
+mod tests;
