@@ -1,6 +1,7 @@
 //! One run, step by step: what can happen, what is chosen, what it leads to. It polls nothing: a
 //! host does, and tells the engine.
 
+use midput_model::mutant::Mutant;
 use midput_model::program::{LaneId, ProcessId, Signal};
 
 use super::alternative::{Alternative, Choice, describe, first_of, list, list_lanes};
@@ -35,11 +36,13 @@ pub struct Settings {
     pub steps_max: u64,
     /// Whether a wait may expire from the moment that it blocks.
     pub time_any: bool,
+    /// How one call of the code is altered, if one is.
+    pub mutant: Option<Mutant>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { steps_max: 100_000, time_any: false }
+        Self { steps_max: 100_000, time_any: false, mutant: None }
     }
 }
 
@@ -90,6 +93,7 @@ impl<'a> Engine<'a> {
         settings: Settings,
     ) -> Self {
         memory.choices.clear();
+        with_kernel(|kernel| kernel.mutant = settings.mutant);
         Self {
             directed: !directives.is_empty(),
             watched: observers.watch(),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use midput_model::event::Event;
+use midput_model::mutant::{Change, Mutant};
 use midput_model::os::pipe::{Pipe, Taken, Written};
 use midput_model::os::process::ProcessState;
 use midput_model::os::semaphore::Semaphore;
@@ -106,6 +107,8 @@ pub struct Parked {
     pub site: Site,
     /// The n-th time that the lane comes to a step of this name, from 1.
     pub occurrence: u32,
+    /// How the run's mutant alters the step.
+    pub(crate) change: Option<Change>,
 }
 
 /// How the host lets a lane do its step.
@@ -229,6 +232,8 @@ pub struct Kernel {
     pub(crate) events: Vec<Event>,
     /// The processes that have begun to leave, one bit for each.
     pub(crate) left: u64,
+    /// How this run's code is altered, if it is.
+    pub(crate) mutant: Option<Mutant>,
     /// What the code after each step touches of its process's memory.
     pub(crate) memory: Memory,
     /// What the run began with.
@@ -254,6 +259,7 @@ impl Kernel {
             started: 0,
             events: Vec::new(),
             left: 0,
+            mutant: None,
             memory: Memory::UNKNOWN,
             layout: None,
             spare_lanes: Vec::new(),
@@ -475,7 +481,19 @@ impl Kernel {
         let lane = &mut self.lanes[usize::from(self.current.0)];
         let continues = site.offset > 0 || matches!(request, Request::Write { in_call: true, .. });
         let occurrence = lane.occurrence(site.name, !continues);
-        lane.parked = Some(Parked { request, site, occurrence });
+        let change = self.mutant.and_then(|mutant| mutant.alters(site.name));
+        let request = change.map_or(request, |change| altered(request, change));
+        lane.parked = Some(Parked { request, site, occurrence, change });
+    }
+
+    /// How the step is altered that the current lane does.
+    pub(crate) fn change(&self) -> Option<Change> {
+        self.parked(self.current).and_then(|parked| parked.change)
+    }
+
+    /// Whether the step is left out that the current lane does.
+    pub(crate) fn skips(&self) -> bool {
+        self.mutant.is_some() && self.change() == Some(Change::Skip)
     }
 
     /// Notes what the step of the current lane did, where somebody wants to know.
@@ -554,6 +572,26 @@ impl KernelLane {
             self.occurrences.push((step, 0));
             self.occurrences.len() - 1
         })
+    }
+}
+
+/// What a step waits for that a mutant alters.
+fn altered(request: Request, change: Change) -> Request {
+    let wait_again = |wait| match (change, wait) {
+        (Change::Forever, Wait::Until(_)) => Wait::Forever,
+        (Change::Try, _) => Wait::Try,
+        (_, wait) => wait,
+    };
+    match request {
+        _ if change == Change::Skip => Request::Point,
+        Request::SemaphoreWait { semaphore, wait } => {
+            Request::SemaphoreWait { semaphore, wait: wait_again(wait) }
+        }
+        Request::Poll { descriptor, wait } => Request::Poll { descriptor, wait: wait_again(wait) },
+        Request::ProcessWait { process, wait } => {
+            Request::ProcessWait { process, wait: wait_again(wait) }
+        }
+        request => request,
     }
 }
 

@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use midput_model::mutant::Change;
 use midput_model::os::pipe::Pipe;
 use midput_model::os::semaphore::Semaphore;
 use midput_model::program::{LaneId, ProcessId};
@@ -171,6 +172,35 @@ fn immediate<R>(
     })
 }
 
+/// A step that answers nothing, and that a mutant may skip.
+fn skippable(
+    request: Request,
+    site: Site,
+    mut body: impl FnMut(&mut Kernel) + Unpin,
+) -> impl Future<Output = ()> {
+    step(request, site, move |kernel, _| {
+        kernel.note(StepResult::Done, 0);
+        if !kernel.skips() {
+            body(kernel);
+        }
+    })
+}
+
+/// Where a mutant says so, a write that moved a part answers that it moved all.
+fn as_the_mutant_says(
+    change: Option<Change>,
+    buffer: &[u8],
+    advance: Advance,
+    result: StepResult,
+) -> Advance {
+    let moved = matches!(result, StepResult::Moved(1..));
+    if change == Some(Change::Whole) && moved {
+        Advance::Returned(Ok(buffer.len()))
+    } else {
+        advance
+    }
+}
+
 impl SimulatedOs {
     /// Waits until a process of the scenario is dead, whoever started it.
     pub(crate) async fn await_death(self, process: ProcessId) {
@@ -223,7 +253,8 @@ impl Os for SimulatedOs {
         let semaphore = semaphore.0;
         let request = Request::SemaphoreWait { semaphore, wait };
         wait_step(request, site, move |kernel, grant| {
-            let taken = grant != Grant::Expired && kernel.take_semaphore(semaphore);
+            let taken =
+                kernel.skips() || (grant != Grant::Expired && kernel.take_semaphore(semaphore));
             let result = if taken { StepResult::Done } else { StepResult::Unavailable };
             kernel.note(result, 0);
             Ok(taken)
@@ -237,7 +268,10 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<()>> {
         let semaphore = semaphore.0;
         let request = Request::SemaphorePost { semaphore };
-        immediate(request, site, move |kernel| kernel.post_semaphore(semaphore))
+        step(request, site, move |kernel, _| {
+            kernel.note(StepResult::Done, 0);
+            if kernel.skips() { Ok(()) } else { kernel.post_semaphore(semaphore) }
+        })
     }
 
     fn semaphore_value(
@@ -301,13 +335,18 @@ impl Os for SimulatedOs {
             let site = site.at(site.offset + moved);
             let total = count(site.offset + buffer.len() - moved);
             let advance = step(request, site, |kernel, grant| {
+                if kernel.skips() {
+                    // No byte arrives, and the call answers that all have.
+                    kernel.note(StepResult::Moved(bytes), total);
+                    return Advance::Returned(Ok(buffer.len()));
+                }
                 let Some(PipeEnd::Writer(pipe)) = kernel.end_of(descriptor) else {
                     kernel.note(StepResult::BadDescriptor, 0);
                     return Advance::Returned(Err(bad_descriptor()));
                 };
                 let (advance, result) = kernel.write(pipe, buffer, moved, grant);
                 kernel.note(result, total);
-                advance
+                as_the_mutant_says(kernel.change(), buffer, advance, result)
             });
             match advance.await {
                 Advance::Returned(result) => return result,
@@ -324,6 +363,10 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<bool>> {
         let descriptor = descriptor.0;
         wait_step(Request::Poll { descriptor, wait }, site, move |kernel, grant| {
+            if kernel.skips() {
+                kernel.note(StepResult::Ready, 0);
+                return Ok(true);
+            }
             if kernel.end_of(descriptor).is_none() {
                 kernel.note(StepResult::BadDescriptor, 0);
                 return Err(bad_descriptor());
@@ -341,8 +384,11 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<()>> {
         let descriptor = descriptor.0;
-        immediate(Request::Close { descriptor }, site, move |kernel| {
-            kernel.close_descriptor(descriptor);
+        step(Request::Close { descriptor }, site, move |kernel, _| {
+            kernel.note(StepResult::Done, 0);
+            if !kernel.skips() {
+                kernel.close_descriptor(descriptor);
+            }
             Ok(())
         })
     }
@@ -379,14 +425,14 @@ impl Os for SimulatedOs {
 
     fn monitor_lock(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
         let monitor = monitor.0;
-        immediate(Request::MonitorLock { monitor }, site, move |kernel| {
+        skippable(Request::MonitorLock { monitor }, site, move |kernel| {
             kernel.monitors[monitor].locked_by = Some(kernel.current);
         })
     }
 
     fn monitor_unlock(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
         let monitor = monitor.0;
-        immediate(Request::MonitorUnlock { monitor }, site, move |kernel| {
+        skippable(Request::MonitorUnlock { monitor }, site, move |kernel| {
             kernel.monitors[monitor].locked_by = None;
         })
     }
@@ -411,7 +457,7 @@ impl Os for SimulatedOs {
 
     fn monitor_notify(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
         let monitor = monitor.0;
-        immediate(Request::MonitorNotify { monitor }, site, move |kernel| {
+        skippable(Request::MonitorNotify { monitor }, site, move |kernel| {
             let sleepers = &mut kernel.monitors[monitor].sleepers;
             if let Some((_, notified)) = sleepers.iter_mut().find(|(_, notified)| !notified) {
                 *notified = true;

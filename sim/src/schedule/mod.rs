@@ -13,6 +13,7 @@ mod places;
 mod portfolio;
 mod random;
 mod replay;
+mod until;
 
 pub use bounded::Bounded;
 pub use drawn::Drawn;
@@ -23,6 +24,7 @@ pub use pct::Pct;
 pub use portfolio::{PORTFOLIO, Strategies};
 pub use random::Random;
 pub use replay::{Clamped, Replay, ReplayDiverged};
+pub use until::Until;
 
 /// Why a strategy ends a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
