@@ -26,8 +26,9 @@ pub use own_scheduler::{Kills, run_as_madsim_schedules};
 /// Without the cfg this package is empty, and all its other tests are gone.
 #[test]
 fn madsim_is_built_in() {
+    let built_in = cfg!(madsim);
     assert!(
-        cfg!(madsim),
+        built_in,
         "built without `--cfg madsim`, so the second host is not there and nothing of it is \
          tested: RUSTFLAGS (or CARGO_ENCODED_RUSTFLAGS) in the environment replaces the flags of \
          .cargo/config.toml. Unset it, or add `--cfg madsim` to it"
