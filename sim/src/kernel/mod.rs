@@ -22,8 +22,8 @@ use midput_real::os::{Site, Wait};
 pub(crate) use footprint::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Memory, lane_bits};
 pub use footprint::{Bits, Cells};
 pub use layout::Layout;
-pub use os::SimulatedOs;
-pub(crate) use os::{set_launch, take_spawned, with_kernel};
+pub(crate) use os::set_launch;
+pub use os::{SimulatedOs, take_spawned, with_kernel};
 
 mod death;
 mod footprint;
@@ -354,7 +354,7 @@ impl Kernel {
     }
 
     /// The lanes whose step can be done now, one bit for each.
-    pub(crate) fn enabled(&self) -> u64 {
+    pub fn enabled(&self) -> u64 {
         let mut enabled = 0;
         for (index, lane) in self.lanes.iter().enumerate() {
             if let Some(parked) = &lane.parked

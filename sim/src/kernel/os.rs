@@ -49,9 +49,10 @@ thread_local! {
     };
 }
 
-/// Lends the kernel of this thread.
+/// Lends the kernel of this thread. `body` does not ask for it again, nor use [`SimulatedOs`]: a
+/// panic says so.
 #[inline]
-pub(crate) fn with_kernel<R>(body: impl FnOnce(&mut Kernel) -> R) -> R {
+pub fn with_kernel<R>(body: impl FnOnce(&mut Kernel) -> R) -> R {
     LOCAL.with_borrow_mut(|local| body(&mut local.kernel))
 }
 
@@ -60,8 +61,8 @@ pub(crate) fn set_launch(launch: Launch) {
     LOCAL.with_borrow_mut(|local| local.launch = Some(launch));
 }
 
-/// The next lane that a step has started, if there is one.
-pub(crate) fn take_spawned() -> Option<(LaneId, LaneFuture)> {
+/// The next lane that a step has started, if there is one, with its body: for hosts.
+pub fn take_spawned() -> Option<(LaneId, LaneFuture)> {
     LOCAL.with_borrow_mut(|local| {
         let spawned = local.spawned.pop();
         local.kernel.started = local.spawned.len() as u32;
