@@ -150,6 +150,26 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// Does what is decided elsewhere: no strategy is asked, and a lane that is to step must be able
+    /// to. `None` where there is no lane to poll. It stands for [`turn`](Self::turn), and what the
+    /// step before has started is polled first.
+    ///
+    /// # Errors
+    /// The ending, where the run is over.
+    pub fn happens(&mut self, alternative: Alternative) -> Result<Option<LaneId>, Ending> {
+        with_kernel(|kernel| {
+            self.stepped(kernel)?;
+            if self.steps >= self.settings.steps_max {
+                return Err(Ending::StepLimit);
+            }
+            self.steps += 1;
+            self.observers.enabled(kernel, kernel.enabled(), 0).map_err(Ending::Diverged)?;
+            let lane = self.carry_out(kernel, alternative)?;
+            kernel.current = lane.unwrap_or(kernel.current);
+            Ok(lane)
+        })
+    }
+
     /// A lane that the last step has started is about to be polled for the first time.
     pub fn begins(&mut self, lane: LaneId) {
         with_kernel(|kernel| kernel.current = lane);

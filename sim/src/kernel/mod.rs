@@ -22,8 +22,8 @@ use midput_real::os::{Site, Wait};
 pub(crate) use footprint::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Memory, lane_bits};
 pub use footprint::{Bits, Cells};
 pub use layout::Layout;
-pub use os::SimulatedOs;
-pub(crate) use os::{set_launch, take_spawned, with_kernel};
+pub(crate) use os::set_launch;
+pub use os::{SimulatedOs, take_spawned, with_kernel};
 
 mod death;
 mod footprint;
@@ -354,7 +354,7 @@ impl Kernel {
     }
 
     /// The lanes whose step can be done now, one bit for each.
-    pub(crate) fn enabled(&self) -> u64 {
+    pub fn enabled(&self) -> u64 {
         let mut enabled = 0;
         for (index, lane) in self.lanes.iter().enumerate() {
             if let Some(parked) = &lane.parked
@@ -486,17 +486,14 @@ impl Kernel {
         lane.parked = Some(Parked { request, site, occurrence, change });
     }
 
-    /// How the run's mutant alters the step that the current lane does.
-    #[inline]
+    /// How the step is altered that the current lane does.
     pub(crate) fn change(&self) -> Option<Change> {
-        self.mutant?;
-        self.lanes[usize::from(self.current.0)].parked.as_ref()?.change
+        self.parked(self.current).and_then(|parked| parked.change)
     }
 
-    /// Whether the step that the current lane does is to do nothing and to answer success.
-    #[inline]
-    pub(crate) fn is_skipped(&self) -> bool {
-        self.change() == Some(Change::Skip)
+    /// Whether the step is left out that the current lane does.
+    pub(crate) fn skips(&self) -> bool {
+        self.mutant.is_some() && self.change() == Some(Change::Skip)
     }
 
     /// Notes what the step of the current lane did, where somebody wants to know.

@@ -49,9 +49,10 @@ thread_local! {
     };
 }
 
-/// Lends the kernel of this thread.
+/// Lends the kernel of this thread. `body` does not ask for it again, nor use [`SimulatedOs`]: a
+/// panic says so.
 #[inline]
-pub(crate) fn with_kernel<R>(body: impl FnOnce(&mut Kernel) -> R) -> R {
+pub fn with_kernel<R>(body: impl FnOnce(&mut Kernel) -> R) -> R {
     LOCAL.with_borrow_mut(|local| body(&mut local.kernel))
 }
 
@@ -60,8 +61,8 @@ pub(crate) fn set_launch(launch: Launch) {
     LOCAL.with_borrow_mut(|local| local.launch = Some(launch));
 }
 
-/// The next lane that a step has started, if there is one.
-pub(crate) fn take_spawned() -> Option<(LaneId, LaneFuture)> {
+/// The next lane that a step has started, if there is one, with its body: for hosts.
+pub fn take_spawned() -> Option<(LaneId, LaneFuture)> {
     LOCAL.with_borrow_mut(|local| {
         let spawned = local.spawned.pop();
         local.kernel.started = local.spawned.len() as u32;
@@ -178,11 +179,27 @@ fn skippable(
     site: Site,
     mut body: impl FnMut(&mut Kernel) + Unpin,
 ) -> impl Future<Output = ()> {
-    immediate(request, site, move |kernel| {
-        if !kernel.is_skipped() {
+    step(request, site, move |kernel, _| {
+        kernel.note(StepResult::Done, 0);
+        if !kernel.skips() {
             body(kernel);
         }
     })
+}
+
+/// Where a mutant says so, a write that moved a part answers that it moved all.
+fn as_the_mutant_says(
+    change: Option<Change>,
+    buffer: &[u8],
+    advance: Advance,
+    result: StepResult,
+) -> Advance {
+    let moved = matches!(result, StepResult::Moved(1..));
+    if change == Some(Change::Whole) && moved {
+        Advance::Returned(Ok(buffer.len()))
+    } else {
+        advance
+    }
 }
 
 impl SimulatedOs {
@@ -237,8 +254,8 @@ impl Os for SimulatedOs {
         let semaphore = semaphore.0;
         let request = Request::SemaphoreWait { semaphore, wait };
         wait_step(request, site, move |kernel, grant| {
-            let taken = kernel.is_skipped()
-                || (grant != Grant::Expired && kernel.take_semaphore(semaphore));
+            let taken =
+                kernel.skips() || (grant != Grant::Expired && kernel.take_semaphore(semaphore));
             let result = if taken { StepResult::Done } else { StepResult::Unavailable };
             kernel.note(result, 0);
             Ok(taken)
@@ -252,8 +269,9 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<()>> {
         let semaphore = semaphore.0;
         let request = Request::SemaphorePost { semaphore };
-        immediate(request, site, move |kernel| {
-            if kernel.is_skipped() { Ok(()) } else { kernel.post_semaphore(semaphore) }
+        step(request, site, move |kernel, _| {
+            kernel.note(StepResult::Done, 0);
+            if kernel.skips() { Ok(()) } else { kernel.post_semaphore(semaphore) }
         })
     }
 
@@ -318,7 +336,7 @@ impl Os for SimulatedOs {
             let site = site.at(site.offset + moved);
             let total = count(site.offset + buffer.len() - moved);
             let advance = step(request, site, |kernel, grant| {
-                if kernel.is_skipped() {
+                if kernel.skips() {
                     // No byte arrives, and the call answers that all have.
                     kernel.note(StepResult::Moved(bytes), total);
                     return Advance::Returned(Ok(buffer.len()));
@@ -329,11 +347,7 @@ impl Os for SimulatedOs {
                 };
                 let (advance, result) = kernel.write(pipe, buffer, moved, grant);
                 kernel.note(result, total);
-                let is_part = matches!(result, StepResult::Moved(1..));
-                if is_part && kernel.change() == Some(Change::Whole) {
-                    return Advance::Returned(Ok(buffer.len()));
-                }
-                advance
+                as_the_mutant_says(kernel.change(), buffer, advance, result)
             });
             match advance.await {
                 Advance::Returned(result) => return result,
@@ -350,7 +364,7 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<bool>> {
         let descriptor = descriptor.0;
         wait_step(Request::Poll { descriptor, wait }, site, move |kernel, grant| {
-            if kernel.is_skipped() {
+            if kernel.skips() {
                 kernel.note(StepResult::Ready, 0);
                 return Ok(true);
             }
@@ -371,8 +385,9 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<()>> {
         let descriptor = descriptor.0;
-        immediate(Request::Close { descriptor }, site, move |kernel| {
-            if !kernel.is_skipped() {
+        step(Request::Close { descriptor }, site, move |kernel, _| {
+            kernel.note(StepResult::Done, 0);
+            if !kernel.skips() {
                 kernel.close_descriptor(descriptor);
             }
             Ok(())

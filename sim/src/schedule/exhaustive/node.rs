@@ -163,6 +163,7 @@ pub(super) fn not_the_same(
         number,
         recorded: "what an earlier run did: the subject does not do the same twice".to_owned(),
         index: 0,
+        step: number as u64,
         here: here.collect::<Vec<_>>().join(", "),
     }
 }
