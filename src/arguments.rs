@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use midput_sim::schedule::Strategies;
 use midput_sim::settings::{Shard, parse_seed, parse_time};
 
 /// Kills processes in the middle of a put, says what the survivors see, and replays it.
@@ -58,6 +59,10 @@ pub(crate) struct Check {
     /// Only this world [default: every world that the scenario names].
     #[arg(long)]
     pub world: Option<WorldArgument>,
+    /// Who decides at the choices of simulated cases: portfolio, random, `pct depth=3`, `bounded
+    /// preemptions=2` [default: portfolio].
+    #[arg(long, value_name = "STRATEGY")]
+    pub strategy: Option<Strategies>,
     /// What cases are drawn from: N, 0xN, a commit, or `random` [default: 0x4d2].
     #[arg(long, value_parser = seed)]
     pub seed: Option<u64>,

@@ -50,7 +50,7 @@ fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> R
         jobs: 2,
         failures_max: 3,
         twice: settings.twice.unwrap_or(false),
-        time_any: false,
+        ..SweepOptions::default()
     };
     let census = census::<Classic<_>>(scenario, &program, options.seed);
     let stop = || deadline.is_some_and(|deadline| Instant::now() >= deadline);

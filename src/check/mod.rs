@@ -53,6 +53,7 @@ impl Plan {
             failures_max: arguments.max_fail.unwrap_or(3),
             twice: arguments.twice || settings.twice.unwrap_or(false),
             time_any: arguments.time == Some(Time::Any),
+            strategies: arguments.strategy.unwrap_or_default(),
         };
         let budget = arguments.budget.or(settings.budget);
         let out = arguments.out.as_deref().or(settings.out.as_deref());
@@ -68,8 +69,10 @@ impl Plan {
 
     fn print(&self, selected: &Selected) {
         let SweepOptions { seed, cases, shard, jobs, failures_max, twice, .. } = self.options;
+        let SweepOptions { strategies, time_any, .. } = self.options;
         eprintln!("seed {seed:#x}, cases {cases}, shard {}/{}", shard.number, shard.of);
         eprintln!("jobs {jobs}, max-fail {failures_max}, twice {twice}");
+        eprintln!("strategy {strategies}, time {}", if time_any { "any" } else { "patient" });
         eprintln!("scenarios {}, cases in {}", selected.scenarios.len(), selected.cases.display());
         eprintln!("worlds {:?}, native {:?}", self.worlds, self.native);
     }

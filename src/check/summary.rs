@@ -43,6 +43,7 @@ pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duratio
     }
     table::print(&main);
     sites(reports);
+    found_by(reports);
     totals(reports, options, elapsed);
 }
 
@@ -142,6 +143,25 @@ fn print_wrapped(head: &str, cells: Vec<String>) {
         line.push_str("  ");
     }
     outln!("{}", line.trim_end());
+}
+
+/// Which strategy found what, where something was found.
+fn found_by(reports: &[Report]) {
+    let found = |report: &&Report| report.strategies.values().any(|found| found.failing > 0);
+    for report in reports.iter().filter(found) {
+        outln!();
+        outln!("{}: failing cases, and the first, by strategy", report.scenario);
+        let mut rows = table(&["strategy", "cases", "failing", "first"], &[1, 2, 3]);
+        for (strategy, found) in &report.strategies {
+            rows.add_row([
+                strategy.to_string(),
+                found.cases.to_string(),
+                found.failing.to_string(),
+                found.first.map_or(String::new(), |first| first.to_string()),
+            ]);
+        }
+        table::print(&rows);
+    }
 }
 
 fn totals(reports: &[Report], options: &SweepOptions, elapsed: Duration) {

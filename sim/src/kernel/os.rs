@@ -16,8 +16,8 @@ use midput_real::os::{self as real, Exported, Os, SemaphoreSpecification, Site, 
 
 use super::objects::{Advance, bad_descriptor, count};
 use super::{
-    Grant, Kernel, KernelLane, KernelPipe, KernelSemaphore, LaneFuture, Monitor, Parked, PipeEnd,
-    Request, exit_of, signal_of,
+    Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, Parked, PipeEnd, Request,
+    exit_of, signal_of,
 };
 
 /// What stands in the name of an object without a descriptor. -1 is a closed one (`EBADF`).
@@ -94,8 +94,8 @@ fn park(request: Request, site: Site) -> impl Future<Output = (Parked, Grant)> {
 }
 
 /// A step that never waits and answers nothing.
-async fn immediate<R>(site: Site, body: impl FnOnce(&mut Kernel) -> R) -> R {
-    let (parked, _) = park(Request::Immediate, site).await;
+async fn immediate<R>(request: Request, site: Site, body: impl FnOnce(&mut Kernel) -> R) -> R {
+    let (parked, _) = park(request, site).await;
     with_kernel(|kernel| {
         kernel.note(&parked, StepResult::Done, 0);
         body(kernel)
@@ -122,7 +122,7 @@ impl Os for SimulatedOs {
     }
 
     async fn point(&self, site: Site) {
-        immediate(site, |kernel| {
+        immediate(Request::Point, site, |kernel| {
             let process = kernel.process_of(kernel.current);
             if site.name == "leave" {
                 let _ = kernel.processes[usize::from(process.0)].state.leave();
@@ -171,11 +171,13 @@ impl Os for SimulatedOs {
     }
 
     async fn semaphore_post(&self, semaphore: &SemaphoreName, site: Site) -> io::Result<()> {
-        immediate(site, |kernel| kernel.post_semaphore(semaphore.0)).await
+        let request = Request::SemaphorePost { semaphore: semaphore.0 };
+        immediate(request, site, |kernel| kernel.post_semaphore(semaphore.0)).await
     }
 
     async fn semaphore_value(&self, semaphore: &SemaphoreName, site: Site) -> io::Result<u32> {
-        let (parked, _) = park(Request::Immediate, site).await;
+        let request = Request::SemaphoreValue { semaphore: semaphore.0 };
+        let (parked, _) = park(request, site).await;
         Ok(with_kernel(|kernel| {
             let value = kernel.semaphores[semaphore.0].semaphore.value();
             kernel.note(&parked, StepResult::Value(value), 0);
@@ -186,7 +188,7 @@ impl Os for SimulatedOs {
     fn pipe(&self) -> io::Result<(DescriptorNumber, DescriptorNumber)> {
         with_kernel(|kernel| {
             let index = kernel.pipes.len();
-            let mut pipe = Pipe::new(kernel.pipe_slots.get(index).copied().unwrap_or(16));
+            let mut pipe = Pipe::new(kernel.next_pipe_slots());
             pipe.open_reader();
             pipe.open_writer();
             kernel.pipes.push(KernelPipe { pipe, bytes: Default::default() });
@@ -271,7 +273,8 @@ impl Os for SimulatedOs {
     }
 
     async fn close(&self, descriptor: &DescriptorNumber, site: Site) -> io::Result<()> {
-        immediate(site, |kernel| kernel.close_descriptor(descriptor.0)).await;
+        let request = Request::Close { descriptor: descriptor.0 };
+        immediate(request, site, |kernel| kernel.close_descriptor(descriptor.0)).await;
         Ok(())
     }
 
@@ -314,11 +317,12 @@ impl Os for SimulatedOs {
     }
 
     async fn monitor_unlock(&self, monitor: &MonitorName, site: Site) {
-        immediate(site, |kernel| kernel.monitors[monitor.0].locked_by = None).await;
+        let request = Request::MonitorUnlock { monitor: monitor.0 };
+        immediate(request, site, |kernel| kernel.monitors[monitor.0].locked_by = None).await;
     }
 
     async fn monitor_wait(&self, monitor: &MonitorName, site: Site, wake: Site) {
-        immediate(site, |kernel| {
+        immediate(Request::MonitorSleep { monitor: monitor.0 }, site, |kernel| {
             let current = kernel.current;
             let monitor = &mut kernel.monitors[monitor.0];
             monitor.locked_by = None;
@@ -336,7 +340,7 @@ impl Os for SimulatedOs {
     }
 
     async fn monitor_notify(&self, monitor: &MonitorName, site: Site) {
-        immediate(site, |kernel| {
+        immediate(Request::MonitorNotify { monitor: monitor.0 }, site, |kernel| {
             let sleepers = &mut kernel.monitors[monitor.0].sleepers;
             if let Some((_, notified)) = sleepers.iter_mut().find(|(_, notified)| !notified) {
                 *notified = true;
@@ -350,7 +354,7 @@ impl Os for SimulatedOs {
         F: FnOnce() -> B + Send + 'static,
         B: Future<Output = ()> + 'static,
     {
-        let (parked, _) = park(Request::Immediate, site).await;
+        let (parked, _) = park(Request::ThreadStart, site).await;
         let future: LaneFuture = Box::pin(async move { body().await });
         Ok(LOCAL.with_borrow_mut(|local| {
             local.kernel.note(&parked, StepResult::Done, 0);
@@ -366,7 +370,7 @@ impl Os for SimulatedOs {
     }
 
     async fn process_start(&self, start: &Start, site: Site) -> io::Result<ProcessName> {
-        let (parked, _) = park(Request::Immediate, site).await;
+        let (parked, _) = park(Request::ProcessStart, site).await;
         // A closed descriptor's name is no number of an open one, so that inheriting it fails.
         let descriptors: Vec<usize> = start
             .inherit
@@ -424,12 +428,13 @@ impl Os for SimulatedOs {
         signal: real::Signal,
         site: Site,
     ) -> io::Result<()> {
-        immediate(site, |kernel| kernel.signal(process.0, signal_of(signal))).await;
+        let request = Request::ProcessSignal { process: process.0 };
+        immediate(request, site, |kernel| kernel.signal(process.0, signal_of(signal))).await;
         Ok(())
     }
 
     async fn process_exit(&self, code: i32, site: Site) -> Infallible {
-        immediate(site, |kernel| {
+        immediate(Request::ProcessExit, site, |kernel| {
             // The low eight bits, as on Linux (LC4).
             kernel.exit(code.to_le_bytes()[0]);
         })
@@ -447,11 +452,7 @@ impl Kernel {
         let found = self.lanes.iter().position(|lane| {
             lane.process == process && !lane.begun && lane.name.get(prefix..) == Some(name)
         });
-        let index = found.unwrap_or_else(|| {
-            let name = format!("{}.{name}", self.process_name(process));
-            self.lanes.push(KernelLane::new(name, process));
-            self.lanes.len() - 1
-        });
+        let index = found.unwrap_or_else(|| self.add_lane(process, name));
         self.lanes[index].begun = true;
         LaneId(count(index) as u8)
     }

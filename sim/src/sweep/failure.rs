@@ -43,6 +43,9 @@ pub fn describe(
         let forced = if *injected { " (injected)" } else { "" };
         line("kill", &format!("{kill}{forced}"));
     }
+    if world == "sim" {
+        line("found by", &case.strategy.to_string());
+    }
     line("saved", &saved.display().to_string());
     line("replay", replay);
     out

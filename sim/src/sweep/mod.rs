@@ -13,5 +13,5 @@ pub use draw::draw;
 pub use failure::describe;
 pub use judge::{Failure, Judged, Verdict, judge};
 pub use native::{run_native, run_until_it_lands, sweep_native};
-pub use report::{Report, ReportVerdict, Scope};
+pub use report::{Found, Report, ReportVerdict, Scope};
 pub use runner::{CaseOutcome, Runner, SweepOptions, machine, sweep};

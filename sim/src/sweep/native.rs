@@ -143,8 +143,8 @@ pub fn sweep_native(
 ) -> Vec<CaseOutcome> {
     let no_state = || ();
     in_jobs(options, stop, no_state, |(), number| {
-        let case = draw(scenario, "classic", census, options.seed, number, false);
-        let case = Case { faults: Vec::new(), ..case };
+        let case = draw(scenario, "classic", census, options, number);
+        let case = Case { faults: Vec::new(), time_any: false, ..case };
         let outcome = run_until_it_lands(scenario, &case, native, stop);
         done(&outcome);
         outcome

@@ -8,6 +8,7 @@ use midput_scenarios::{Expect, Goal, Hazard, KillPoint, Scenario};
 use super::census::Census;
 use super::judge::{Failure, Verdict};
 use super::runner::{CaseOutcome, SweepOptions};
+use crate::schedule::StrategyName;
 
 /// What a sweep adds up to.
 #[derive(Clone, Debug)]
@@ -30,12 +31,35 @@ pub struct Report {
     pub hazards: BTreeMap<Hazard, u64>,
     /// The goals, and whether each was reached.
     pub goals: Vec<(Goal, bool)>,
+    /// What each strategy ran and found, in simulation.
+    pub strategies: BTreeMap<StrategyName, Found>,
     /// The failing cases, in their order.
     pub failures: Vec<CaseOutcome>,
     /// The first inconclusive case's reason, and how many there were.
     pub inconclusive: Option<(String, u64)>,
     expect_failure: bool,
     scope: Scope,
+}
+
+/// What one strategy ran and found. Kept cases count for the strategy that drew them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The cases that it decided.
+    pub cases: u64,
+    /// How many of them failed.
+    pub failing: u64,
+    /// The number of the first of these.
+    pub first: Option<u64>,
+}
+
+impl Found {
+    fn add(&mut self, outcome: &CaseOutcome) {
+        self.cases += 1;
+        if outcome.has_failed() {
+            self.failing += 1;
+            self.first = self.first.or(Some(outcome.case.number));
+        }
+    }
 }
 
 /// How much of a scenario a sweep covers, and so what it must have reached.
@@ -91,6 +115,7 @@ impl Report {
                 })
                 .map(|goal| (goal.clone(), false))
                 .collect(),
+            strategies: BTreeMap::new(),
             failures: Vec::new(),
             inconclusive: None,
             expect_failure: matches!(scenario.expect, Expect::Fail { .. }),
@@ -104,6 +129,9 @@ impl Report {
 
     fn add(&mut self, program: &Program, outcome: CaseOutcome) {
         self.steps += outcome.steps;
+        if self.world == "sim" {
+            self.strategies.entry(outcome.case.strategy).or_default().add(&outcome);
+        }
         for (kill, _) in &outcome.landed {
             let site = (kill.site.lane.clone(), kill.site.step.clone());
             *self.kills.entry(site).or_default() += 1;

@@ -17,7 +17,7 @@ use crate::case::Case;
 use crate::check::{Lockstep, Observers};
 use crate::host::{Directives, Ending, Host, Settings};
 use crate::kernel::SimulatedOs;
-use crate::schedule::{Random, Replay, Strategy};
+use crate::schedule::{Drawn, Replay, Strategies, Strategy};
 use crate::settings::Shard;
 use crate::subject::Subject;
 use crate::trace::TraceLog;
@@ -112,11 +112,11 @@ impl<'a> Runner<'a> {
         case: &Case,
         trace: Option<&mut TraceLog>,
     ) -> CaseOutcome {
-        let mut random = Random::new(case.seed, case.number);
+        let mut drawn = Drawn::new(case.strategy, case.seed, case.number, case.length);
         let mut replay = case.choices.clone().map(Replay::new);
         let strategy: &mut dyn Strategy = match &mut replay {
             Some(replay) => replay,
-            None => &mut random,
+            None => &mut drawn,
         };
         let mut outcome = self.run_with::<Q>(case, strategy, trace);
         let left = replay.as_ref().map_or(0, Replay::left);
@@ -202,6 +202,7 @@ impl<'a> Runner<'a> {
                 Some(format!("the run did not end within {limit} steps"))
             }
             Ending::Setup(error) => Some(format!("not set up: {error}")),
+            Ending::Redundant => Some("what follows was explored before".to_owned()),
             _ => None,
         };
         if let Some(failure) = failure {
@@ -273,10 +274,13 @@ pub struct SweepOptions {
     pub twice: bool,
     /// Waits may expire from the moment that they block.
     pub time_any: bool,
+    /// Who decides at the choices.
+    pub strategies: Strategies,
 }
 
 impl Default for SweepOptions {
-    /// 512 cases of the default seed in one thread, patient time, all of them whatever fails.
+    /// 512 cases of the default seed in one thread, by the portfolio, in patient time, all of them
+    /// whatever fails.
     fn default() -> Self {
         Self {
             seed: crate::settings::DEFAULT_SEED,
@@ -286,6 +290,7 @@ impl Default for SweepOptions {
             failures_max: 0,
             twice: false,
             time_any: false,
+            strategies: Strategies::default(),
         }
     }
 }
@@ -303,7 +308,7 @@ pub fn sweep<Q: Subject<SimulatedOs>>(
     let subject = if lockstep { "classic" } else { "user" };
     let worker = || Runner::new(scenario, lockstep);
     in_jobs(options, stop, worker, |runner, number| {
-        let case = draw(scenario, subject, census, options.seed, number, options.time_any);
+        let case = draw(scenario, subject, census, options, number);
         let outcome = run_checked::<Q>(runner, &case, options.twice);
         done(&outcome);
         outcome
