@@ -93,11 +93,15 @@ pub(super) fn list(
     enabled: u64,
     kept: u64,
     time_any: bool,
-    directives: &Directives,
+    directives: Option<&Directives>,
     alternatives: &mut Vec<Alternative>,
 ) {
     alternatives.clear();
-    alternatives.extend(lanes_of(enabled & !kept).map(Alternative::Lane));
+    let mut can = enabled & !kept;
+    while can != 0 {
+        alternatives.push(Alternative::Lane(LaneId(can.trailing_zeros() as u8)));
+        can &= can - 1;
+    }
     let waiting = !enabled & !kept;
     if time_any {
         let all = (0u8..).take(kernel.lane_count()).map(LaneId);
@@ -109,7 +113,8 @@ pub(super) fn list(
         let processes = (0u8..).take(kernel.process_count()).map(ProcessId);
         alternatives.extend(processes.filter(|&it| kernel.is_dying(it)).map(Alternative::Die));
     }
-    if !directives.is_empty() {
+    let Some(directives) = directives else { return };
+    {
         alternatives.extend(directives.due(kernel, enabled).map(Alternative::Kill));
         let interruptions = directives.interruptions(kernel, waiting);
         alternatives.extend(interruptions.map(Alternative::Interrupt));
@@ -121,13 +126,4 @@ pub(super) fn list(
             alternatives.insert(0, Alternative::Pass);
         }
     }
-}
-
-/// The lanes of a set of bits, lowest first.
-fn lanes_of(mut bits: u64) -> impl Iterator<Item = LaneId> {
-    std::iter::from_fn(move || {
-        let lane = bits.trailing_zeros();
-        bits &= bits.wrapping_sub(1);
-        (lane < 64).then_some(LaneId(lane as u8))
-    })
 }

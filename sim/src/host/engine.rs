@@ -46,8 +46,10 @@ impl Default for Settings {
 /// What the engine asks of its host.
 #[derive(Clone, Debug)]
 pub enum Turn {
-    /// To poll this lane once, and the lanes that it starts; then [`Engine::stepped`].
+    /// To poll this lane once.
     Poll(LaneId),
+    /// To poll the lanes that the last step has started, each once.
+    Started,
     /// Nothing more: the run has ended.
     Over(Ending),
 }
@@ -67,6 +69,8 @@ pub struct Engine<'a> {
     directives: &'a mut Directives,
     observers: &'a mut Observers,
     settings: Settings,
+    /// Whether there are any directives.
+    directed: bool,
     steps: u64,
     /// How the lane that is polled now was let, and whether its transfer was cut by force.
     granted: (Grant, bool),
@@ -83,7 +87,8 @@ impl<'a> Engine<'a> {
     ) -> Self {
         memory.choices.clear();
         let granted = (Grant::Plain, false);
-        Self { memory, strategy, directives, observers, settings, steps: 0, granted }
+        let directed = !directives.is_empty();
+        Self { memory, strategy, directives, observers, settings, directed, steps: 0, granted }
     }
 
     /// The first lane has come to its first step.
@@ -94,31 +99,43 @@ impl<'a> Engine<'a> {
         with_kernel(|kernel| self.observers.begin(kernel)).map_err(Ending::Diverged)
     }
 
-    /// Goes on to the next lane that moves, or to the end.
+    /// Goes on to the next lane that moves, or to the end. It is called first when the first lane
+    /// has come to its first step, and then each time that what it has asked for is done.
     pub fn turn(&mut self) -> Turn {
-        loop {
-            if self.steps >= self.settings.steps_max {
-                return Turn::Over(Ending::StepLimit);
+        with_kernel(|kernel| {
+            if kernel.started > 0 {
+                return Turn::Started;
             }
-            self.steps += 1;
-            match with_kernel(|kernel| self.one(kernel)) {
-                Ok(Some(lane)) => return Turn::Poll(lane),
-                Ok(None) => {}
-                Err(ending) => return Turn::Over(ending),
+            if let Err(ending) = self.stepped(kernel) {
+                return Turn::Over(ending);
             }
-        }
+            loop {
+                if self.steps >= self.settings.steps_max {
+                    return Turn::Over(Ending::StepLimit);
+                }
+                self.steps += 1;
+                match self.one(kernel) {
+                    Ok(Some(lane)) => {
+                        kernel.current = lane;
+                        return Turn::Poll(lane);
+                    }
+                    Ok(None) => {}
+                    Err(ending) => return Turn::Over(ending),
+                }
+            }
+        })
     }
 
-    /// A lane is about to be polled.
-    pub fn enter(&mut self, lane: LaneId) {
+    /// A lane that the last step has started is about to be polled for the first time.
+    pub fn begins(&mut self, lane: LaneId) {
         with_kernel(|kernel| kernel.current = lane);
     }
 
     /// A lane was polled; `ended` where its body has returned.
-    pub fn left(&mut self, lane: LaneId, ended: bool) {
+    pub fn polled(&mut self, lane: LaneId, ended: bool) {
         if ended {
             with_kernel(|kernel| kernel.end_lane(lane));
-        } else if !self.directives.is_empty() {
+        } else if self.directed {
             with_kernel(|kernel| {
                 if let Some(parked) = kernel.parked(lane) {
                     self.directives.arrived(lane, parked);
@@ -127,24 +144,18 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// The lane of the last turn, and those that it started, have been polled.
-    ///
-    /// # Errors
-    /// The ending, where the step is none of the model.
-    pub fn stepped(&mut self) -> Result<(), Ending> {
+    /// What the last step was is told to everybody.
+    fn stepped(&mut self, kernel: &mut Kernel) -> Result<(), Ending> {
         let (grant, forced) = self.granted;
-        with_kernel(|kernel| {
-            let Some(record) = kernel.last.take() else { return Ok(()) };
-            if !self.directives.is_empty() {
-                let completes = kernel.completed(&record);
-                self.directives.did(&record, completes);
-                if forced && matches!(grant, Grant::Limited(_)) {
-                    self.directives.forced(&record);
-                }
+        let Some(record) = kernel.last.take() else { return Ok(()) };
+        if self.directed {
+            let completes = kernel.completed(&record);
+            self.directives.did(&record, completes);
+            if forced && matches!(grant, Grant::Limited(_)) {
+                self.directives.forced(&record);
             }
-            self.observers.step(kernel, &record, grant)
-        })
-        .map_err(Ending::Diverged)
+        }
+        self.observers.step(kernel, &record, grant).map_err(Ending::Diverged)
     }
 
     /// The run is over: everybody is told. Returns its steps.
@@ -159,11 +170,12 @@ impl<'a> Engine<'a> {
     /// One choice and what it leads to: a lane to poll, or something that is done already.
     fn one(&mut self, kernel: &mut Kernel) -> Result<Option<LaneId>, Ending> {
         let enabled = kernel.enabled();
-        let kept = if self.directives.is_empty() { 0 } else { kernel.kept(self.directives) };
+        let kept = if self.directed { kernel.kept(self.directives) } else { 0 };
         self.observers.enabled(kernel, enabled, kept).map_err(Ending::Diverged)?;
         let alternatives = &mut self.memory.alternatives;
         let time_any = self.settings.time_any;
-        list(kernel, enabled, kept, time_any, self.directives, alternatives);
+        let directives = self.directed.then_some(&*self.directives);
+        list(kernel, enabled, kept, time_any, directives, alternatives);
         let index = match alternatives.len() {
             0 => return self.pass(kernel).map(Some),
             1 if !self.strategy.wants_every_step() => {
@@ -190,7 +202,7 @@ impl<'a> Engine<'a> {
     ) -> Result<Option<LaneId>, Ending> {
         let (lane, grant) = match alternative {
             Alternative::Lane(lane) => {
-                let parked = kernel.parked(lane).filter(|_| !self.directives.is_empty());
+                let parked = kernel.parked(lane).filter(|_| self.directed);
                 (lane, parked.map_or(Grant::Plain, |parked| self.directives.grant(lane, parked)))
             }
             Alternative::Expire(lane) => (lane, Grant::Expired),

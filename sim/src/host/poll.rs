@@ -205,23 +205,25 @@ impl Host {
         let mut engine = Engine::new(memory, strategy, directives, observers, settings);
         place(futures, LaneId(0), main);
         poll(futures, LaneId(0), &mut engine);
-        let mut ending = engine.begin().err();
-        while ending.is_none() {
-            match engine.turn() {
-                Turn::Over(over) => ending = Some(over),
-                Turn::Poll(lane) => {
-                    poll(futures, lane, &mut engine);
-                    while let Some((started, future)) = take_spawned() {
-                        place(futures, started, future);
-                        poll(futures, started, &mut engine);
+        let ending = match engine.begin() {
+            Err(ending) => ending,
+            Ok(()) => loop {
+                match engine.turn() {
+                    Turn::Poll(lane) => poll(futures, lane, &mut engine),
+                    Turn::Started => {
+                        while let Some((lane, future)) = take_spawned() {
+                            place(futures, lane, future);
+                            engine.begins(lane);
+                            poll(futures, lane, &mut engine);
+                        }
                     }
-                    ending = engine.stepped().err();
+                    Turn::Over(ending) => break ending,
                 }
-            }
-        }
+            },
+        };
         let steps = engine.over();
         self.futures.clear();
-        Ran { ending: ending.unwrap_or(Ending::Stuck), steps }
+        Ran { ending, steps }
     }
 
     /// The choices of the last run.
@@ -250,10 +252,9 @@ fn place(futures: &mut Vec<Option<LaneFuture>>, lane: LaneId, future: LaneFuture
 fn poll(futures: &mut [Option<LaneFuture>], lane: LaneId, engine: &mut Engine<'_>) {
     let Some(future) = futures.get_mut(usize::from(lane.0)) else { return };
     let Some(body) = future else { return };
-    engine.enter(lane);
     let ended = body.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
     if ended {
         *future = None;
     }
-    engine.left(lane, ended);
+    engine.polled(lane, ended);
 }
