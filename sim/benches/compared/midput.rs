@@ -80,7 +80,7 @@ pub(crate) fn classic_queue(executions: u64) -> Done {
     let mut host = Host::default();
     let mut steps = 0;
     for case in 0..executions {
-        observers.reset(&program);
+        observers.reset();
         let mut random = Random::new(SEED, case);
         let mut directives = Directives::default();
         let settings = Settings::default();
