@@ -92,13 +92,21 @@ fn plural(unit: Unit) -> &'static str {
     }
 }
 
+/// How many of these were done.
+fn units_of(unit: Unit, done: Done) -> u64 {
+    match unit {
+        Unit::Execution | Unit::State => done.units,
+        Unit::Step => done.steps.unwrap_or(0),
+    }
+}
+
 /// Lets every system of a workload take its turn, so many times.
 fn compare(workload: &Workload, rounds: usize) -> Vec<Line> {
     let mut all: Vec<Measured> = workload.work.iter().map(|work| prepare(workload, work)).collect();
     for _ in 0..rounds {
         for measured in &mut all {
             let (done, time) = timed(measured.work, measured.count);
-            let units = workload.unit.of(done).unwrap_or(0);
+            let units = units_of(workload.unit, done);
             measured.rates.push(units as f64 / time.as_secs_f64());
             measured.last = done;
         }

@@ -33,16 +33,6 @@ pub(crate) enum Unit {
     State,
 }
 
-impl Unit {
-    /// How many of these were done.
-    pub(crate) fn of(self, done: Done) -> Option<u64> {
-        match self {
-            Self::Execution | Self::State => Some(done.units),
-            Self::Step => done.steps,
-        }
-    }
-}
-
 /// One workload: several systems do it, and are compared with the first.
 pub(crate) struct Workload {
     pub(crate) title: &'static str,

@@ -37,8 +37,9 @@ pub struct Lockstep {
     /// Whether any call of the program has a deadline.
     has_deadlines: bool,
     state: State,
-    /// The lanes that can step in `state`.
+    /// The lanes that can step in `state`, and in `initial`.
     ready: Ready,
+    initially_ready: Ready,
     hazards: HazardWatch,
 }
 
@@ -46,10 +47,12 @@ impl Lockstep {
     /// The model of `machine`, from its beginning.
     pub fn new(machine: Arc<Classic>) -> Self {
         let initial = machine.initial();
+        let ready = Ready::new(&machine, &initial);
         Self {
             state: initial.clone(),
-            ready: Ready::new(&machine, &initial),
             initial,
+            initially_ready: ready.clone(),
+            ready,
             first_events: machine.first_events(),
             has_deadlines: machine.program().has_deadlines(),
             hazards: HazardWatch::default(),
@@ -60,7 +63,7 @@ impl Lockstep {
     /// Back to the beginning.
     pub fn reset(&mut self) {
         self.state.clone_from(&self.initial);
-        self.ready = Ready::new(&self.machine, &self.state);
+        self.ready = self.initially_ready.clone();
         self.hazards.reset();
     }
 
