@@ -71,12 +71,13 @@ async fn body() {
 }
 
 /// Runs the equal of W1 on the real classic queue so many times: two producing processes of two
-/// items, one consumer of four, `maxsize` 2; with the lockstep check and the guarantees.
-pub(crate) fn classic_queue(executions: u64) -> Done {
+/// items, one consumer of four, `maxsize` 2. With the lockstep check and the guarantees, or without.
+pub(crate) fn classic_queue(executions: u64, checked: bool) -> Done {
     let scenario = midput_scenarios::parse("bench/classic-queue", CLASSIC_QUEUE).unwrap();
     let program = Arc::new(scenario.program.clone());
     let machine = Arc::new(machine(&scenario, Time::Patient));
-    let mut observers = Observers::new(&program, Some(&machine));
+    let mut observers =
+        if checked { Observers::new(&program, Some(&machine)) } else { Observers::default() };
     let mut host = Host::default();
     let mut steps = 0;
     for case in 0..executions {

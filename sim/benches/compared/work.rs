@@ -58,14 +58,19 @@ pub(crate) const WORKLOADS: &[Workload] = &[
         states: None,
     },
     Workload {
-        title: "W1 on the real classic queue, checked at every step, against W1 unchecked",
+        title: "The equal of W1 on the real classic queue, against shuttle's W1",
         unit: Unit::Step,
         work: &[
             SHUTTLE,
             Work {
                 name: "midput-queue",
                 system: "midput, lockstep and guarantees",
-                run: midput::classic_queue,
+                run: |executions| midput::classic_queue(executions, true),
+            },
+            Work {
+                name: "midput-queue-unchecked",
+                system: "midput, unchecked",
+                run: |executions| midput::classic_queue(executions, false),
             },
         ],
         states: None,
