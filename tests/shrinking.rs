@@ -12,9 +12,14 @@ use midput_model::mutant::Mutant;
 use midput_model::queue::classic::{Classic as Machine, Environment};
 use midput_scenarios::Scenario;
 use midput_sim::case::Case;
+use midput_sim::host::Alternative;
 use midput_sim::keep;
+use midput_sim::kernel::Kernel;
 use midput_sim::mutation::{Against, Mutation};
-use midput_sim::shrink::{Budget, Critical, NotShrunk, Shrunk, Target, emit_rust, shrink};
+use midput_sim::schedule::{Halt, Strategy};
+use midput_sim::shrink::{
+    Budget, Continuations, Critical, NotShrunk, Shrunk, Target, emit_rust, shrink,
+};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{Runner, SweepOptions, census, draw};
 
@@ -249,6 +254,85 @@ fn a_divergence_shrinks_to_one_at_the_same_step() {
     assert!(shrunk.target.is_shown_by(&shrunk.outcome.judged.verdict));
     assert!(matches!(shrunk.critical, Critical::None(_)));
     assert!(shrunk.after < shrunk.before, "{} -> {}", shrunk.before, shrunk.after);
+}
+
+/// Makes these choices, then the first alternative, and notes how many there were each time.
+struct Counted {
+    positions: Vec<usize>,
+    alternatives: Vec<usize>,
+}
+
+impl Strategy for Counted {
+    fn choose(&mut self, _: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+        let position = self.positions.get(self.alternatives.len()).copied().unwrap_or(0);
+        self.alternatives.push(alternatives.len());
+        Ok(position)
+    }
+}
+
+/// How many continuations of these choices there are, and how many of them show the harm.
+fn all_continuations(case: &Case, target: &Target, begun: &[usize]) -> (u64, u64) {
+    let mut runner = Runner::new(case.program.as_ref().unwrap(), true);
+    let (mut all, mut showing) = (0, 0);
+    let mut positions = begun.to_vec();
+    loop {
+        let mut counted = Counted { positions: positions.clone(), alternatives: Vec::new() };
+        let outcome = runner.run_with::<Classic<_>>(case, &mut counted, None);
+        all += 1;
+        showing += u64::from(target.is_shown_by(&outcome.judged.verdict));
+        positions.resize(counted.alternatives.len(), 0);
+        while positions.len() > begun.len()
+            && positions[positions.len() - 1] + 1 == counted.alternatives[positions.len() - 1]
+        {
+            positions.pop();
+        }
+        if positions.len() <= begun.len() {
+            return (all, showing);
+        }
+        *positions.last_mut().unwrap() += 1;
+    }
+}
+
+/// The producer's kills after its put has returned: the item may be lost, or be handed over in time.
+#[test]
+fn after_the_critical_choice_every_continuation_shows_the_harm_and_before_it_not() {
+    let text = r#"
+why = "A put has returned, and its process dies."
+[queue.jobs]
+maxsize = 2
+[process.P0]
+main = ["start P1", "join P1", "get timeout=100ms"]
+[process.P1]
+main = ["put a 100B"]
+[allow]
+classic = ["H1"]
+"#;
+    let scenario = midput_scenarios::parse("made/late", text).unwrap();
+    let mut found = 0;
+    for site in ["leave[1]", "notempty.lock[2]", "sentinel.append[1]", "notempty.notify[2]"] {
+        for number in 0..40 {
+            let case = format!(
+                "midput case 1\nscenario made/late\nsubject classic\ndrawn seed 0x1 case {number}\n\
+                 time patient\nkill P1 SIGKILL before P1.main {site}\n"
+            );
+            let case: Case = case.parse().unwrap();
+            let shrunk = shrink::<Classic<_>>(&scenario, &case, Budget::default(), &mut |_| ());
+            let Ok(Shrunk { case, target, critical, .. }) = shrunk else { continue };
+            let choices: Vec<usize> =
+                case.choices.iter().flatten().map(|(position, _)| *position).collect();
+            let Critical::Choice { number, continuations, .. } = critical else {
+                panic!("{critical} in {case}")
+            };
+            let (all, showing) = all_continuations(&case, &target, &choices[..number]);
+            assert_eq!(all, showing, "{critical} in {case}");
+            assert_eq!(continuations, Continuations::All(all), "{case}");
+            let (all, showing) = all_continuations(&case, &target, &choices[..number - 1]);
+            assert!(showing < all, "{critical} in {case}");
+            found += 1;
+            break;
+        }
+    }
+    assert!(found >= 3, "only {found} cases failed");
 }
 
 #[test]

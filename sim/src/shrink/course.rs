@@ -44,19 +44,19 @@ impl Notes {
 
     /// The position of the usual alternative.
     fn usual(&self, alternatives: &[Alternative]) -> usize {
-        let at_once = |it: &Alternative| matches!(it, Alternative::Kill(_) | Alternative::Die(_));
-        let goes_on =
-            |it: &Alternative| matches!(it, Alternative::Lane(lane) if Some(*lane) == self.running);
-        let place = alternatives.iter().position(at_once);
-        place.or_else(|| alternatives.iter().position(goes_on)).unwrap_or(0)
+        let place = alternatives.iter().position(|&it| is_at_once(it));
+        place.or_else(|| alternatives.iter().position(|&it| self.goes_on(it))).unwrap_or(0)
+    }
+
+    /// Whether the lane that ran last goes on.
+    fn goes_on(&self, alternative: Alternative) -> bool {
+        matches!(alternative, Alternative::Lane(lane) if Some(lane) == self.running)
     }
 
     fn took(&mut self, kernel: &Kernel, alternatives: &[Alternative], usual: usize, index: usize) {
         let (expected, taken) = (alternatives[usual], alternatives[index]);
         if usual != index {
-            let goes_on = matches!(expected, Alternative::Lane(lane) if Some(lane) == self.running);
-            let is_kill = matches!(expected, Alternative::Kill(_) | Alternative::Die(_));
-            self.preemptions += u32::from(goes_on || is_kill);
+            self.preemptions += u32::from(self.goes_on(expected) || is_at_once(expected));
             let step = step_of(kernel, expected);
             self.course.push(Deviation { usual: expected, step, taken });
         }
@@ -75,6 +75,11 @@ impl Notes {
             self.running = Some(lane);
         }
     }
+}
+
+/// Kills land at once, and signals are heeded at once.
+fn is_at_once(alternative: Alternative) -> bool {
+    matches!(alternative, Alternative::Kill(_) | Alternative::Die(_))
 }
 
 fn step_of(kernel: &Kernel, alternative: Alternative) -> (&'static str, u32) {
@@ -99,7 +104,14 @@ pub(super) enum By<'a> {
     },
     /// By positions, and as usual after the last.
     Positions(&'a [usize]),
-    /// As usual wherever somebody can go on; elsewhere by positions.
+    /// By positions, and after the last so many places behind the usual.
+    Continued {
+        /// The positions.
+        begun: &'a [usize],
+        /// How many places behind the usual; none after the last.
+        offsets: &'a [usize],
+    },
+    /// As usual wherever somebody can go on; elsewhere so many places behind the usual.
     Switches(&'a [usize]),
 }
 
@@ -150,15 +162,19 @@ impl<'a> Noted<'a> {
             By::Positions(positions) => {
                 positions.get(notes.choices.len()).map_or(usual, |it| it % alternatives.len())
             }
-            By::Switches(positions) => {
-                let goes_on = matches!(alternatives[usual],
-                    Alternative::Lane(lane) if Some(lane) == notes.running);
-                if goes_on || matches!(alternatives[usual], Alternative::Kill(_)) {
+            By::Continued { begun, offsets } => {
+                let number = notes.choices.len();
+                let offset = offsets.get(number.saturating_sub(begun.len())).copied();
+                let position = begun.get(number).copied();
+                position.unwrap_or(usual + offset.unwrap_or(0)) % alternatives.len()
+            }
+            By::Switches(offsets) => {
+                if notes.goes_on(alternatives[usual]) || is_at_once(alternatives[usual]) {
                     usual
                 } else {
-                    let position = positions.get(self.switches.len()).copied();
+                    let offset = offsets.get(self.switches.len()).copied().unwrap_or(0);
                     self.switches.push(alternatives.len());
-                    position.map_or(usual, |it| it % alternatives.len())
+                    (usual + offset) % alternatives.len()
                 }
             }
         })

@@ -121,8 +121,8 @@ impl<Q: Subject<SimulatedOs>> Bench<'_, Q> {
     fn fate(&mut self, runner: &mut Runner<'_>, best: &Candidate, begun: &[usize]) -> Fate {
         let mut more: Vec<usize> = Vec::new();
         for tried in 1..=CONTINUATIONS_MAX {
-            let positions = [begun, &more].concat();
-            let run = self.run(runner, &best.case, By::Positions(&positions));
+            let by = By::Continued { begun, offsets: &more };
+            let run = self.run(runner, &best.case, by);
             if run.shown.is_none() && !run.is_endless {
                 return Fate::Avoidable(run.notes.choices.get(begun.len()).copied());
             }
