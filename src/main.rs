@@ -13,10 +13,14 @@ mod case_file;
 mod check;
 mod exit;
 mod explore;
+mod junit;
 mod list;
+mod merge;
 mod print;
 mod replay;
+mod reports;
 mod select;
+mod summary;
 mod table;
 
 fn main() -> ExitCode {
@@ -66,6 +70,7 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         Some(Command::Replay(replay)) => replay::replay(&replay, settings),
         Some(Command::Trace(trace)) => replay::trace(&trace, settings),
         Some(Command::Explore(explore)) => explore::explore(&explore),
+        Some(Command::Merge(merge)) => merge::merge(&merge, settings, color),
         Some(Command::List(list)) => list::list(&list),
     }
 }

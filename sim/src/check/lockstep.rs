@@ -7,7 +7,7 @@ use std::sync::Arc;
 use midput_model::event::{End, Event};
 use midput_model::machine::{Machine, Refused};
 use midput_model::program::{LaneId, ProcessId, Signal};
-use midput_model::queue::classic::{Action, Classic, Observation, State};
+use midput_model::queue::classic::{Action, Classic, Covered, Observation, Point, State};
 use midput_model::step::StepResult;
 
 use midput_scenarios::Hazard;
@@ -34,19 +34,27 @@ pub struct Lockstep {
     initial: State,
     state: State,
     hazards: HazardWatch,
+    covered: Covered,
 }
 
 impl Lockstep {
     /// The model of `machine`, from its beginning.
     pub fn new(machine: Arc<Classic>) -> Self {
         let initial = machine.initial();
-        Self { state: initial.clone(), initial, machine, hazards: HazardWatch::default() }
+        Self {
+            state: initial.clone(),
+            initial,
+            machine,
+            hazards: HazardWatch::default(),
+            covered: Covered::default(),
+        }
     }
 
     /// Back to the beginning.
     pub fn reset(&mut self) {
         self.state.clone_from(&self.initial);
         self.hazards.reset();
+        self.covered = Covered::default();
     }
 
     /// The model's machine.
@@ -57,6 +65,11 @@ impl Lockstep {
     /// The hazards that the run has shown.
     pub fn hazards(&self) -> BTreeSet<Hazard> {
         self.hazards.conclude(&self.machine, &self.state)
+    }
+
+    /// The actions of the model that the run has come to.
+    pub fn covered(&self) -> &Covered {
+        &self.covered
     }
 
     /// The model's state now.
@@ -193,6 +206,7 @@ impl Lockstep {
             .machine
             .apply(&mut self.state, &action)
             .map_err(|refused| refusal(at(), &refused, found()))?;
+        self.covered.add(&action, point, self.state.lane(lane).point, observation.result);
         self.hazards.observe(&self.machine, &self.state, &observation);
         self.compare(kernel, record, &observation, at)?;
         self.header(kernel, record)
@@ -237,6 +251,7 @@ impl Lockstep {
             .machine
             .apply(&mut self.state, action)
             .map_err(|refused| refusal(at.clone(), &refused, "a death".into()))?;
+        self.covered.add(action, Point::Ended, Point::Ended, observation.result);
         self.hazards.observe(&self.machine, &self.state, &observation);
         compare_events(kernel, &at, &observation.events)
     }

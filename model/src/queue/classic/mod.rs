@@ -37,12 +37,14 @@ use crate::os::process::ProcessState;
 use crate::program::{Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
 use crate::step::StepResult;
 
+pub use covered::Covered;
 pub use ending::{Ending, LaneEnding};
 pub use from::From;
 pub use point::Point;
 pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};
 pub use waits::{Waits, why_stuck};
 
+mod covered;
 mod ending;
 mod from;
 mod need;
