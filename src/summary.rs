@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use midput_scenarios::World;
-use midput_sim::sweep::{CheckReport, Model, Report, ReportVerdict};
+use midput_sim::sweep::{CheckReport, Model, Report, ReportVerdict, SweepEnd};
 
 use crate::exit::Status;
 use crate::print::outln;
@@ -165,9 +165,13 @@ fn print_wrapped(head: &str, cells: Vec<String>) {
 
 /// Which actions of the models simulated cases came to, and which they never did.
 fn actions(reports: &[Report]) {
+    // Where a sweep was cut short, what it did not come to says nothing.
+    let went_on = reports.iter().filter(|report| {
+        report.world == World::Sim && matches!(report.end, SweepEnd::All | SweepEnd::Quiet)
+    });
     let of = |model: Model| {
-        let of_model = move |it: &&Report| it.world == World::Sim && it.actions.model == model;
-        reports.iter().filter(of_model)
+        let of_model = move |it: &&Report| it.actions.model == model;
+        went_on.clone().filter(of_model)
     };
     let (mut covered, mut all) = (0, 0);
     for report in of(Model::Explored) {
@@ -188,7 +192,7 @@ fn actions(reports: &[Report]) {
     }
     outln!();
     outln!("actions of the models, scenario by scenario: {}", cells.join("; "));
-    let never = reports.iter().flat_map(|report| {
+    let never = went_on.clone().flat_map(|report| {
         report.actions.never.iter().map(move |action| (report.scenario.as_str(), action))
     });
     let never: Vec<_> = never.collect();

@@ -231,3 +231,28 @@ impl Report {
         missed.map(|goal| goal.goal.to_string()).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use midput_scenarios::Scenario;
+
+    use super::*;
+    use crate::sweep::tally::Tally;
+    use crate::sweep::{Census, SweepOptions};
+
+    /// What the threads counted is held against what was planned, which they did not count.
+    #[test]
+    fn cases_that_were_neither_run_nor_skipped_are_an_error() {
+        let scenarios: Vec<Scenario> = midput_scenarios::builtin();
+        let census = Census::default();
+        let options = SweepOptions::default();
+        let sweep = Sweep::new(&scenarios[0], World::Sim, &census, options, Vec::new(), true);
+        let report = |skipped| {
+            let tally = Tally::new(&sweep.frame);
+            Report::of(&sweep, &Shared { tally, skipped, end: SweepEnd::Budget })
+        };
+        assert_eq!(report(512).map(|report| report.planned), Ok(512));
+        let error = report(511).unwrap_err();
+        assert_eq!((error.planned, error.run, error.skipped), (512, 0, 511));
+    }
+}
