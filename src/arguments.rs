@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use midput_sim::schedule::Strategies;
 use midput_sim::settings::{Shard, parse_seed, parse_time};
 
 /// Kills processes in the middle of a put, says what the survivors see, and replays it.
@@ -60,6 +61,10 @@ pub(crate) struct Check {
     /// Only this world [default: every world that the scenario names].
     #[arg(long)]
     pub world: Option<WorldArgument>,
+    /// Who decides at the choices of simulated cases: portfolio, random, `pct depth=3`, `bounded
+    /// preemptions=2` [default: portfolio].
+    #[arg(long, value_name = "STRATEGY")]
+    pub strategy: Option<Strategies>,
     /// What cases are drawn from: N, 0xN, a commit, or `random` [default: 0x4d2].
     #[arg(long, value_parser = seed)]
     pub seed: Option<u64>,
@@ -77,7 +82,7 @@ pub(crate) struct Check {
     /// Threads [default: one for each processor].
     #[arg(long, value_parser = jobs)]
     pub jobs: Option<usize>,
-    /// Stop a scenario after so many failing cases; 0 is never [default: 3].
+    /// Stop a scenario after so many failing cases, kept ones included; 0 is never [default: 3].
     #[arg(long, value_name = "N")]
     pub max_fail: Option<u64>,
     /// Stop a scenario once N cases in a row brought nothing new: no action of the model, no kill

@@ -60,6 +60,7 @@ pub(crate) fn print(check: &CheckReport, color: bool) {
     }
     table::print(&main);
     sites(reports);
+    found_by(reports);
     actions(reports);
     totals(check);
 }
@@ -161,6 +162,25 @@ fn print_wrapped(head: &str, cells: Vec<String>) {
         line.push_str("  ");
     }
     outln!("{}", line.trim_end());
+}
+
+/// Which strategy found what, where something was found.
+fn found_by(reports: &[Report]) {
+    let found = |report: &&Report| report.strategies.values().any(|found| found.failing > 0);
+    for report in reports.iter().filter(found) {
+        outln!();
+        outln!("{}: failing cases, and the first, by strategy", report.scenario);
+        let mut rows = table(&["strategy", "cases", "failing", "first"], &[1, 2, 3]);
+        for (strategy, found) in &report.strategies {
+            rows.add_row([
+                strategy.clone(),
+                found.cases.to_string(),
+                found.failing.to_string(),
+                found.first.map_or(String::new(), |first| first.to_string()),
+            ]);
+        }
+        table::print(&rows);
+    }
 }
 
 /// Which actions of the models simulated cases came to, and which they never did.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use midput_model::site::Site;
 use midput_scenarios::Scenario;
 use midput_sim::case::{Case, Fault, FaultKind};
-use midput_sim::schedule::Clamped;
+use midput_sim::schedule::{Clamped, Strategies, StrategyName};
 use midput_sim::subject::Classic;
-use midput_sim::sweep::{Census, Failure, Runner, Verdict, census, draw};
+use midput_sim::sweep::{Census, Failure, Runner, SweepOptions, Verdict, census, draw};
 use proptest::prelude::*;
 
 fn scenario(name: &str) -> Scenario {
@@ -39,7 +39,8 @@ fn holds_in_lockstep(name: &str, cases: u32) {
     let config = ProptestConfig { cases, failure_persistence: None, ..Default::default() };
     let mut tests = proptest::test_runner::TestRunner::new(config);
     let result = tests.run(&input, |(choices, number, faults, time_any)| {
-        let drawn = draw(&scenario, "classic", &census, 5, number, time_any);
+        let options = SweepOptions { seed: 5, time_any, ..SweepOptions::default() };
+        let drawn = draw(&scenario, "classic", &census, &options, number);
         let case = Case { faults, ..drawn };
         let mut strategy = Clamped::new(choices);
         let mut runner = runner.borrow_mut();
@@ -83,7 +84,9 @@ fn a_case_reads_back_from_its_text() {
     let census = found(&scenario);
     let mut runner = Runner::new(&scenario, true);
     for number in 0..40 {
-        let mut case = draw(&scenario, "classic", &census, 5, number, number % 2 == 0);
+        let time_any = number % 2 == 0;
+        let options = SweepOptions { seed: 5, time_any, ..SweepOptions::default() };
+        let mut case = draw(&scenario, "classic", &census, &options, number);
         runner.run::<Classic<_>>(&case, None);
         case.choices = Some(runner.recorded());
         case.faults.push(Fault {
@@ -96,15 +99,35 @@ fn a_case_reads_back_from_its_text() {
 }
 
 #[test]
+fn a_case_of_the_first_version_was_drawn_at_random_and_replays() {
+    let scenario = scenario("kill-mid-put/small-one-producer");
+    let options =
+        SweepOptions { strategies: Strategies::Only(StrategyName::Random), ..Default::default() };
+    let case = draw(&scenario, "classic", &found(&scenario), &options, 3);
+    let text = case.to_string();
+    let without = |line: &&str| !line.starts_with("strategy ") && !line.starts_with("length ");
+    let lines: Vec<&str> = text.lines().filter(without).collect();
+    let first = lines.join("\n").replace("midput case 2", "midput case 1");
+    let read: Case = first.parse().unwrap();
+    assert_eq!(read, Case { length: 0, ..case.clone() });
+    let mut runner = Runner::new(&scenario, true);
+    let again = runner.run::<Classic<_>>(&read, None);
+    assert_eq!(runner.run::<Classic<_>>(&case, None).returns, again.returns);
+}
+
+#[test]
 fn a_damaged_case_is_refused_with_what_is_wrong() {
     let scenario = scenario("kill-mid-put/small-one-producer");
-    let case = draw(&scenario, "classic", &found(&scenario), 5, 3, false);
+    let case = draw(&scenario, "classic", &found(&scenario), &SweepOptions::default(), 3);
     let good = Case { choices: Some(vec![(0, "P0.main get[1]".into())]), ..case }.to_string();
     for (from, to, hint) in [
-        ("midput case 1", "midput case 2", "reads version 1"),
-        ("midput case 1", "something else", "begins with"),
+        ("midput case 2", "midput case 3", "reads versions 1 to 2"),
+        ("midput case 2", "something else", "begins with"),
         ("subject classic\n", "", "subject"),
         ("time patient", "time soon", "'patient' or 'any'"),
+        ("strategy ", "strategy pct depth=99 ", "'pct depth=3' (1 to 16)"),
+        ("strategy ", "# ", "no line 'strategy"),
+        ("length ", "length minus ", "no number"),
         ("drawn seed", "drawn sead", "seed 0x4d2 case 118"),
         ("  0 P0.main get[1]\n", "", "cut short"),
         ("kill P1", "kill P1 nowhere", "no kill"),

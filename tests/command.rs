@@ -153,12 +153,32 @@ fn lists_and_explorations_answer() {
         (&["explore", "join-unflushed/deadlocks"], "violated"),
         (&["--help"], "replay"),
         (&["check", "--help"], "--seed"),
+        (&["check", "--help"], "--strategy"),
     ] {
         let output = midput(root(), arguments);
         let out = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
         assert!(out.contains(hint), "{arguments:?}: {out}");
     }
+}
+
+#[test]
+fn a_strategy_is_asked_for_by_name_and_named_where_something_was_found() {
+    let check = ["check", "--world", "sim", "--max-fail", "1", "--strategy"];
+    for strategy in ["random", "pct depth=2", "bounded preemptions=1"] {
+        // In a folder of its own: a case that was kept would fail first.
+        let folder = with_forbidden_harm();
+        let output = midput(folder.path(), &[&check[..], &[strategy]].concat());
+        let out = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{out}");
+        assert!(out.contains(&format!("found by  {strategy}\n")), "{out}");
+        let tallied = |line: &str| line.trim_start().starts_with(strategy);
+        assert!(out.lines().any(tallied), "{out}");
+    }
+    let output = midput(root(), &[&check[..], &["luck"]].concat());
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{error}");
+    assert!(error.contains("'luck' is no strategy; there are"), "{error}");
 }
 
 /// `midput list | head` ends in silence, as everybody's tools do.

@@ -30,7 +30,9 @@ fn traces() -> Vec<String> {
         let census = census::<Classic<_>>(&scenario, &program, 99);
         let mut runner = Runner::new(&scenario, true);
         for number in 0..250 {
-            let case = draw(&scenario, "classic", &census, 99, number, number % 4 == 3);
+            let time_any = number % 4 == 3;
+            let options = SweepOptions { seed: 99, time_any, ..SweepOptions::default() };
+            let case = draw(&scenario, "classic", &census, &options, number);
             let mut log = TraceLog::default();
             let outcome = runner.run::<Classic<_>>(&case, Some(&mut log));
             traces.push(render(&scenario.program, &log, &Story::of(&scenario, &outcome)));
@@ -96,7 +98,8 @@ fn another_seed_gives_other_cases() {
     let census = census::<Classic<_>>(scenario, &program, 1);
     let trace = |seed| {
         let mut log = TraceLog::default();
-        let case = draw(scenario, "classic", &census, seed, 0, false);
+        let options = SweepOptions { seed, ..SweepOptions::default() };
+        let case = draw(scenario, "classic", &census, &options, 0);
         let outcome = Runner::new(scenario, true).run::<Classic<_>>(&case, Some(&mut log));
         render(&scenario.program, &log, &Story::of(scenario, &outcome))
     };

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use midput_scenarios::Hazard;
+use midput_sim::schedule::{Strategies, StrategyName};
 use midput_sim::subject::Classic;
-use midput_sim::sweep::{Runner, census, draw};
+use midput_sim::sweep::{Runner, SweepOptions, census, draw};
 use midput_sim::trace::{Story, TraceLog, render};
 
 const SEED: u64 = 0x4d2;
@@ -17,10 +18,13 @@ fn trace_of(hazard: Hazard) -> String {
     let scenarios = midput_scenarios::builtin();
     let scenario = scenarios.iter().find(|scenario| scenario.name == name).unwrap();
     let census = census::<Classic<_>>(scenario, &Arc::new(scenario.program.clone()), SEED);
+    // By one strategy, so that the traces stay while the portfolio changes.
+    let strategies = Strategies::Only(StrategyName::Random);
+    let options = SweepOptions { seed: SEED, strategies, ..SweepOptions::default() };
     let mut runner = Runner::new(scenario, true);
     let mut shortest: BTreeMap<(u64, u64), String> = BTreeMap::new();
     for number in 0..300 {
-        let case = draw(scenario, "classic", &census, SEED, number, false);
+        let case = draw(scenario, "classic", &census, &options, number);
         let mut log = TraceLog::default();
         let outcome = runner.run::<Classic<_>>(&case, Some(&mut log));
         if outcome.judged.hazards.contains(&hazard) {

@@ -53,7 +53,7 @@ fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> S
     let stop = || late().then_some(Stop::Budget);
     if settings.traces == Some(Traces::All) {
         let numbers = (0..options.shard.share(options.cases)).map(|it| options.shard.case(it));
-        let drawn = numbers.map(|it| draw(scenario, "classic", &census, options.seed, it, false));
+        let drawn = numbers.map(|it| draw(scenario, "classic", &census, &options, it));
         for case in kept.iter().cloned().chain(drawn) {
             println!("{}", trace_of(scenario, &case));
         }

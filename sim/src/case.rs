@@ -5,8 +5,11 @@ use std::fmt::Write as _;
 use midput_model::site::Site;
 use midput_scenarios::KillPoint;
 
-/// The version of the text form that this crate writes.
-pub const VERSION: u32 = 1;
+use crate::schedule::StrategyName;
+
+/// The version of the text form that this crate writes. It reads version 1 as well, whose choices
+/// were all drawn at random.
+pub const VERSION: u32 = 2;
 
 /// All that a run depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,11 @@ pub struct Case {
     pub seed: u64,
     /// The case's number in the sweep: with the seed, it draws everything else.
     pub number: u64,
+    /// Who decides at the choices, where none are recorded.
+    pub strategy: StrategyName,
+    /// How many choices a run has, about: those of the longest run of the census. Strategies draw
+    /// places among so many.
+    pub length: u32,
     /// Whether waits may expire from the moment that they block.
     pub time_any: bool,
     /// Where processes are killed.
@@ -59,7 +67,7 @@ pub enum NoCase {
     #[error("line 1: a case begins with 'midput case {VERSION}'")]
     Head,
     /// Written by another version.
-    #[error("line 1: this is a case of version {found}; this midput reads version {VERSION}")]
+    #[error("line 1: this is a case of version {found}; this midput reads versions 1 to {VERSION}")]
     Version {
         /// The version in the file.
         found: String,
@@ -87,6 +95,8 @@ impl std::fmt::Display for Case {
         let _ = writeln!(out, "scenario {}", self.scenario);
         let _ = writeln!(out, "subject {}", self.subject);
         let _ = writeln!(out, "drawn seed {:#x} case {}", self.seed, self.number);
+        let _ = writeln!(out, "strategy {}", self.strategy);
+        let _ = writeln!(out, "length {}", self.length);
         let _ = writeln!(out, "time {}", if self.time_any { "any" } else { "patient" });
         for kill in &self.kills {
             let _ = writeln!(out, "kill {kill}");
@@ -119,12 +129,13 @@ impl std::str::FromStr for Case {
     fn from_str(text: &str) -> Result<Self, NoCase> {
         let mut lines = (1..).zip(text.lines());
         let (_, head) = lines.next().ok_or(NoCase::Head)?;
-        match head.strip_prefix("midput case ").map(str::trim) {
-            Some(version) if version == VERSION.to_string() => {}
-            Some(version) => return Err(NoCase::Version { found: version.to_owned() }),
-            None => return Err(NoCase::Head),
-        }
+        let version = head.strip_prefix("midput case ").map(str::trim).ok_or(NoCase::Head)?;
         let mut parser = Parser::default();
+        match version.parse::<u32>() {
+            Ok(1) => parser.strategy = Some(StrategyName::Random),
+            Ok(VERSION) => {}
+            _ => return Err(NoCase::Version { found: version.to_owned() }),
+        }
         for (number, line) in lines {
             if !line.trim().is_empty() && !line.starts_with('#') {
                 parser.line(line).map_err(|problem| NoCase::Line { line: number, problem })?;
@@ -139,6 +150,8 @@ struct Parser {
     scenario: Option<String>,
     subject: Option<String>,
     drawn: Option<(u64, u64)>,
+    strategy: Option<StrategyName>,
+    length: u32,
     time_any: bool,
     kills: Vec<KillPoint>,
     holds: Vec<Site>,
@@ -159,6 +172,10 @@ impl Parser {
             "scenario" => self.scenario = Some(rest.to_owned()),
             "subject" => self.subject = Some(rest.to_owned()),
             "drawn" => self.drawn = Some(drawn(rest)?),
+            "strategy" => {
+                self.strategy = Some(rest.parse().map_err(|error| format!("{error}"))?);
+            }
+            "length" => self.length = number(rest)?,
             "time" => {
                 self.time_any = match rest {
                     "any" => true,
@@ -212,6 +229,8 @@ impl Parser {
             subject: self.subject.ok_or(NoCase::Missing { key: "subject" })?,
             seed,
             number,
+            strategy: self.strategy.ok_or(NoCase::Missing { key: "strategy" })?,
+            length: self.length,
             time_any: self.time_any,
             kills: self.kills,
             holds: self.holds,

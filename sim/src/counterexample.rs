@@ -9,7 +9,7 @@ use midput_scenarios::{KillPoint, Place, Scenario};
 
 use crate::case::Case;
 use crate::host::Alternative;
-use crate::schedule::Follow;
+use crate::schedule::{Follow, StrategyName};
 
 /// The case whose run is this path: its kills by their sites, and a strategy that follows it.
 pub fn case_of(
@@ -49,6 +49,8 @@ pub fn case_of(
         subject: "classic".to_owned(),
         seed: 0,
         number: 0,
+        strategy: StrategyName::Random,
+        length: 0,
         time_any: false,
         kills,
         holds: Vec::new(),

@@ -54,6 +54,7 @@ impl Plan {
             until_quiet: arguments.until_quiet.unwrap_or(0),
             twice: arguments.twice || settings.twice.unwrap_or(false),
             time_any: arguments.time == Some(Time::Any),
+            strategies: arguments.strategy.unwrap_or_default(),
         };
         Ok(Self {
             options,
@@ -68,7 +69,7 @@ impl Plan {
     fn options(&self) -> Options {
         Options {
             subject: "classic".to_owned(),
-            strategy: "random".to_owned(),
+            strategy: self.options.strategies.to_string(),
             cases: self.options.cases,
             max_fail: self.options.failures_max,
             until_quiet: self.options.until_quiet,
@@ -84,6 +85,8 @@ impl Plan {
             self.options;
         eprintln!("seed {seed:#x}, cases {cases}, shard {shard}, budget {:?}", self.budget);
         eprintln!("jobs {jobs}, max-fail {failures_max}, until-quiet {until_quiet}, twice {twice}");
+        let SweepOptions { strategies, time_any, .. } = self.options;
+        eprintln!("strategy {strategies}, time {}", if time_any { "any" } else { "patient" });
         eprintln!("scenarios {}, cases in {}", selected.scenarios.len(), selected.cases.display());
         eprintln!("worlds {:?}, native {:?}", self.worlds, self.native);
     }

@@ -116,6 +116,8 @@ fn case(scenario: &Scenario, number: u64) -> Case {
         subject: "classic".to_owned(),
         seed: 1,
         number,
+        strategy: midput_sim::schedule::StrategyName::Random,
+        length: 0,
         time_any: false,
         kills: scenario.faults.pinned.clone(),
         holds: scenario.faults.holds.iter().map(|hold| hold.site.clone()).collect(),

@@ -180,6 +180,9 @@ impl Observers {
     }
 
     fn take_events(&mut self, kernel: &mut Kernel, record: Option<&Record>) {
+        if kernel.events.is_empty() && self.trace.is_none() {
+            return;
+        }
         if let Some(monitor) = &mut self.monitor {
             for event in &kernel.events {
                 monitor.observe(event);

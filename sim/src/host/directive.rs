@@ -4,6 +4,7 @@ use midput_model::program::{LaneId, ProcessId, Program, Signal};
 use midput_model::site::Site;
 use midput_scenarios::{KillPoint, Place};
 
+use super::Alternative;
 use crate::case::{Fault, FaultKind};
 use crate::kernel::{Grant, Kernel, Parked, Record};
 
@@ -56,9 +57,50 @@ pub struct Landed {
     pub injected: bool,
 }
 
+/// What a search may do at any step, beside what the lanes do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Anywhere {
+    /// Whom it may kill.
+    pub victims: Vec<ProcessId>,
+    /// By which signals.
+    pub signals: Vec<Signal>,
+    /// How often, in all.
+    pub kills_left: u8,
+    /// How many transfers it may cut short after one byte, and waiting calls it may interrupt, in
+    /// all.
+    pub faults_left: u8,
+}
+
+impl Anywhere {
+    /// What it may do here, in a fixed order.
+    pub(super) fn list(&self, kernel: &Kernel, enabled: u64, out: &mut Vec<Alternative>) {
+        if self.faults_left > 0 {
+            for lane in (0u8..).take(kernel.lane_count()).map(LaneId) {
+                if enabled & (1 << lane.0) != 0 {
+                    if kernel.natural_bytes(lane).is_some_and(|bytes| bytes > 1) {
+                        out.push(Alternative::ShortHere(lane));
+                    }
+                } else if kernel.is_interruptible(lane) {
+                    out.push(Alternative::InterruptHere(lane));
+                }
+            }
+        }
+        if self.kills_left > 0 {
+            for &process in &self.victims {
+                if kernel.process_state(process).is_alive() {
+                    let kill = |&signal| Alternative::KillHere(process, signal);
+                    out.extend(self.signals.iter().map(kill));
+                }
+            }
+        }
+    }
+}
+
 /// The directives of a case while it runs.
 #[derive(Clone, Debug, Default)]
 pub struct Directives {
+    /// What a search may do at any step; nothing in the run of a case.
+    pub anywhere: Option<Anywhere>,
     kills: Vec<ArmedKill>,
     holds: Vec<Target>,
     faults: Vec<ArmedFault>,
@@ -98,10 +140,33 @@ impl Directives {
             Ok(ArmedFault { target: target(&fault.site)?, kind: fault.kind, done: false })
         });
         Ok(Self {
+            anywhere: None,
             kills: kills.collect::<Result<_, _>>()?,
             holds: holds.iter().map(target).collect::<Result<_, _>>()?,
             faults: faults.collect::<Result<_, _>>()?,
         })
+    }
+
+    /// Whether there is nothing to heed in a run.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.kills.is_empty()
+            && self.holds.is_empty()
+            && self.faults.is_empty()
+            && self.anywhere.is_none()
+    }
+
+    /// A search kills here.
+    pub(super) fn kill_here(&mut self) {
+        if let Some(anywhere) = &mut self.anywhere {
+            anywhere.kills_left = anywhere.kills_left.saturating_sub(1);
+        }
+    }
+
+    /// A search disturbs a lane here.
+    pub(super) fn disturb_here(&mut self) {
+        if let Some(anywhere) = &mut self.anywhere {
+            anywhere.faults_left = anywhere.faults_left.saturating_sub(1);
+        }
     }
 
     /// A lane has come to a step: is it a place where a kill waits for it?

@@ -1,11 +1,16 @@
-//! The host: polls pinned futures, one lane at a time, as a strategy decides.
+//! Runs: what is chosen among what can happen ([`Engine`]), and who polls the lanes. [`Host`] is
+//! the host that users run, one lane at a time, as a strategy decides.
 
+mod alternative;
 mod directive;
-mod run;
+mod engine;
+mod poll;
 
-pub use directive::{Directives, Landed};
-pub(crate) use run::describe;
-pub use run::{Alternative, Choice, Ending, Host, Ran, Settings};
+pub(crate) use alternative::describe;
+pub use alternative::{Alternative, Choice};
+pub use directive::{Anywhere, Directives, Landed};
+pub use engine::{Ending, Engine, Memory, Settings, Turn};
+pub use poll::{Host, Ran, prepare};
 
 #[cfg(test)]
 mod tests;

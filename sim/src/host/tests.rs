@@ -131,7 +131,7 @@ fn a_waiting_call_is_interrupted_and_made_again() {
         assert!(matches!(ran.ending, Ending::AllEnded), "case {case}: {:?}", ran.ending);
         let interrupted =
             |choice: &&Choice| matches!(choice.alternative, Alternative::Interrupt(_));
-        while_waiting += host.choices.iter().filter(interrupted).count();
+        while_waiting += host.choices().iter().filter(interrupted).count();
     }
     assert!(while_waiting > 10, "only {while_waiting} of 50 calls were interrupted in waiting");
 }

@@ -38,6 +38,16 @@ impl Kernel {
         matches!(self.process_state(process), ProcessState::Dying(_))
     }
 
+    /// Whether some process was sent a signal and is not dead yet.
+    pub(crate) fn signals_under_way(&self) -> bool {
+        self.processes.iter().any(|it| matches!(it.state, ProcessState::Dying(_)))
+    }
+
+    /// Whether every lane that has begun has ended.
+    pub(crate) fn lanes_ended(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.ended || !lane.begun)
+    }
+
     /// Whether a step has done all of what it was: a transfer may be half-way.
     pub(crate) fn completed(&self, record: &Record) -> bool {
         match record.result {

@@ -6,32 +6,36 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use midput_model::event::Event;
 use midput_model::os::pipe::{Pipe, Taken, Written};
 use midput_model::os::process::ProcessState;
 use midput_model::os::semaphore::Semaphore;
-use midput_model::program::{Exit, LaneId, ProcessId, Program, Signal};
+use midput_model::program::{Exit, LaneId, ProcessId, Signal};
 use midput_model::step::StepResult;
 use midput_real::os::{Site, Wait};
 
+pub(crate) use footprint::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Footprint, Memory, lane_bits};
+pub use footprint::{Bits, Cells};
+pub use layout::Layout;
 pub use os::SimulatedOs;
 pub(crate) use os::{set_launch, take_spawned, with_kernel};
 
 mod death;
+mod footprint;
 mod history;
+mod layout;
 mod objects;
 mod os;
 
 /// The body of a lane.
 pub type LaneFuture = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Everything that a step can wait for or do.
+/// Everything that a step can wait for or do. Those of the second half never wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Request {
-    /// A step that never waits: a point, a release, a start, a look.
-    Immediate,
     SemaphoreWait {
         semaphore: usize,
         wait: Wait,
@@ -64,6 +68,33 @@ pub(crate) enum Request {
     AwaitDeath {
         process: ProcessId,
     },
+
+    /// A named local point.
+    Point,
+    SemaphorePost {
+        semaphore: usize,
+    },
+    SemaphoreValue {
+        semaphore: usize,
+    },
+    Close {
+        descriptor: usize,
+    },
+    MonitorUnlock {
+        monitor: usize,
+    },
+    MonitorSleep {
+        monitor: usize,
+    },
+    MonitorNotify {
+        monitor: usize,
+    },
+    ThreadStart,
+    ProcessStart,
+    ProcessSignal {
+        process: ProcessId,
+    },
+    ProcessExit,
 }
 
 /// A step that a lane stands at.
@@ -118,6 +149,8 @@ pub(crate) struct KernelLane {
     pub grant: Grant,
     /// How often it came to each step name.
     pub occurrences: Vec<(&'static str, u32)>,
+    /// Where the latest step stands among them.
+    latest: usize,
 }
 
 /// A process, as the kernel sees it.
@@ -184,17 +217,23 @@ pub struct Kernel {
     pub(crate) current: LaneId,
     /// The step that was done last.
     pub(crate) last: Option<Record>,
+    /// How many lanes the last step started, which its host has not taken over.
+    pub(crate) started: u32,
     /// Calls, returns and deaths since the host looked last.
     pub(crate) events: Vec<Event>,
     /// The processes that have begun to leave, one bit for each.
     pub(crate) left: u64,
-    /// How many page slots the next pipes have, in order of creation; 16 beyond.
-    pub(crate) pipe_slots: Vec<u16>,
+    /// What the code after each step touches of its process's memory.
+    pub(crate) memory: footprint::Memory,
+    /// What the run began with.
+    layout: Option<Arc<Layout>>,
+    /// Lanes of threads of earlier runs, for their memory.
+    spare_lanes: Vec<KernelLane>,
 }
 
 impl Kernel {
-    /// Empties the kernel for a run of `program`, keeping its memory.
-    pub(crate) fn reset(&mut self, program: &Program) {
+    /// Empties the kernel for the next run, keeping its memory.
+    pub(crate) fn reset(&mut self, layout: &Arc<Layout>) {
         self.clock = Duration::ZERO;
         self.semaphores.clear();
         self.pipes.clear();
@@ -203,46 +242,34 @@ impl Kernel {
         self.left = 0;
         self.current = LaneId(0);
         self.events.clear();
-        self.pipe_slots.clear();
-        self.pipe_slots.extend(program.queues.iter().map(|queue| queue.pipe_slots));
-        self.reset_processes(program);
-        self.reset_lanes(program);
-    }
-
-    fn reset_processes(&mut self, program: &Program) {
-        self.processes.truncate(program.processes.len());
-        for (index, process) in program.processes.iter().enumerate() {
-            if let Some(old) = self.processes.get_mut(index) {
-                old.name.clone_from(&process.name);
-                old.state = ProcessState::NotStarted;
-                old.descriptors.clear();
-            } else {
-                self.processes.push(KernelProcess {
-                    name: process.name.clone(),
-                    state: ProcessState::NotStarted,
-                    descriptors: Vec::new(),
-                });
+        if self.layout.as_ref().is_some_and(|last| Arc::ptr_eq(last, layout)) {
+            // Threads beyond the layout came last, and what they were made of is used again.
+            while self.lanes.len() > layout.lanes.len() {
+                self.spare_lanes.extend(self.lanes.pop());
             }
+            for process in &mut self.processes {
+                process.state = ProcessState::NotStarted;
+                process.descriptors.clear();
+            }
+            self.lanes.iter_mut().for_each(KernelLane::reset);
+        } else {
+            let process = |name: &String| KernelProcess {
+                name: name.clone(),
+                state: ProcessState::NotStarted,
+                descriptors: Vec::new(),
+            };
+            self.processes = layout.processes.iter().map(process).collect();
+            let lane = |(name, process): &(String, _)| KernelLane::new(name.clone(), *process);
+            self.lanes = layout.lanes.iter().map(lane).collect();
+            self.layout = Some(Arc::clone(layout));
         }
         self.processes[0].state = ProcessState::Running;
     }
 
-    fn reset_lanes(&mut self, program: &Program) {
-        let lanes = program.lanes();
-        self.lanes.truncate(lanes.len());
-        for (index, lane) in lanes.into_iter().enumerate() {
-            if let Some(old) = self.lanes.get_mut(index) {
-                old.name = lane.name;
-                old.process = lane.process;
-                old.begun = false;
-                old.ended = false;
-                old.parked = None;
-                old.grant = Grant::Plain;
-                old.occurrences.clear();
-            } else {
-                self.lanes.push(KernelLane::new(lane.name, lane.process));
-            }
-        }
+    /// The page slots of the next pipe.
+    pub(crate) fn next_pipe_slots(&self) -> u16 {
+        let slots = self.layout.as_ref().and_then(|it| it.pipe_slots.get(self.pipes.len()));
+        slots.copied().unwrap_or(16)
     }
 
     /// The lanes' names, by id.
@@ -322,7 +349,6 @@ impl Kernel {
 
     fn is_available(&self, lane: usize, request: &Request) -> bool {
         match *request {
-            Request::Immediate => true,
             Request::SemaphoreWait { semaphore, .. } => {
                 self.semaphores[semaphore].semaphore.value() > 0
             }
@@ -360,6 +386,17 @@ impl Kernel {
             Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
                 self.process_state(process).exit().is_some()
             }
+            Request::Point
+            | Request::SemaphorePost { .. }
+            | Request::SemaphoreValue { .. }
+            | Request::Close { .. }
+            | Request::MonitorUnlock { .. }
+            | Request::MonitorSleep { .. }
+            | Request::MonitorNotify { .. }
+            | Request::ThreadStart
+            | Request::ProcessStart
+            | Request::ProcessSignal { .. }
+            | Request::ProcessExit => true,
         }
     }
 
@@ -406,7 +443,7 @@ impl Kernel {
         let lane = &mut self.lanes[usize::from(self.current.0)];
         let grant = std::mem::take(&mut lane.grant);
         let parked = lane.parked.take().unwrap_or(Parked {
-            request: Request::Immediate,
+            request: Request::Point,
             site: Site::new("lost"),
             occurrence: 0,
         });
@@ -425,6 +462,22 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// One more lane at the end, for a thread that the layout does not name.
+    pub(crate) fn add_lane(&mut self, process: ProcessId, name: &str) -> usize {
+        let mut lane =
+            self.spare_lanes.pop().unwrap_or_else(|| KernelLane::new(String::new(), process));
+        lane.reset();
+        lane.process = process;
+        lane.name.clear();
+        lane.name.push_str(self.process_name(process));
+        lane.name.push('.');
+        lane.name.push_str(name);
+        self.lanes.push(lane);
+        self.lanes.len() - 1
+    }
+}
+
 impl KernelLane {
     pub(crate) fn new(name: String, process: ProcessId) -> Self {
         Self {
@@ -435,17 +488,39 @@ impl KernelLane {
             parked: None,
             grant: Grant::Plain,
             occurrences: Vec::new(),
+            latest: 0,
         }
     }
 
+    /// As it is before it has begun.
+    fn reset(&mut self) {
+        self.begun = false;
+        self.ended = false;
+        self.parked = None;
+        self.grant = Grant::Plain;
+        self.occurrences.clear();
+        self.latest = 0;
+    }
+
     fn occurrence(&mut self, step: &'static str, counts: bool) -> u32 {
-        let found = self.occurrences.iter_mut().find(|(name, _)| *name == step);
+        // Lanes go in circles: most often the step is the one that came after the latest before.
+        let next = self.latest + 1;
+        let guess = if next < self.occurrences.len() { next } else { 0 };
+        let is_same = |(name, _): &(&'static str, u32)| std::ptr::eq(*name, step);
+        let found = if self.occurrences.get(guess).is_some_and(is_same) {
+            Some(guess)
+        } else {
+            self.occurrences.iter().position(|entry| is_same(entry) || entry.0 == step)
+        };
         match found {
-            Some((_, count)) => {
+            Some(index) => {
+                self.latest = index;
+                let count = &mut self.occurrences[index].1;
                 *count += u32::from(counts);
                 *count
             }
             None => {
+                self.latest = self.occurrences.len();
                 self.occurrences.push((step, 1));
                 1
             }

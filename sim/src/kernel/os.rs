@@ -3,9 +3,10 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
-use std::task::Poll;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use midput_model::os::pipe::Pipe;
@@ -16,8 +17,8 @@ use midput_real::os::{self as real, Exported, Os, SemaphoreSpecification, Site, 
 
 use super::objects::{Advance, bad_descriptor, count};
 use super::{
-    Grant, Kernel, KernelLane, KernelPipe, KernelSemaphore, LaneFuture, Monitor, Parked, PipeEnd,
-    Request, exit_of, signal_of,
+    Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, Parked, PipeEnd, Request,
+    exit_of, signal_of,
 };
 
 /// What stands in the name of an object without a descriptor. -1 is a closed one (`EBADF`).
@@ -31,6 +32,13 @@ struct Local {
     /// Lanes that the last step started, for the host to take over.
     spawned: Vec<(LaneId, LaneFuture)>,
     launch: Option<Launch>,
+}
+
+impl Local {
+    fn spawn(&mut self, lane: LaneId, future: LaneFuture) {
+        self.spawned.push((lane, future));
+        self.kernel.started = self.spawned.len() as u32;
+    }
 }
 
 thread_local! {
@@ -53,7 +61,11 @@ pub(crate) fn set_launch(launch: Launch) {
 
 /// The next lane that a step has started, if there is one.
 pub(crate) fn take_spawned() -> Option<(LaneId, LaneFuture)> {
-    LOCAL.with_borrow_mut(|local| local.spawned.pop())
+    LOCAL.with_borrow_mut(|local| {
+        let spawned = local.spawned.pop();
+        local.kernel.started = local.spawned.len() as u32;
+        spawned
+    })
 }
 
 /// The operating system of a simulation: the process of the lane that runs now.
@@ -80,24 +92,69 @@ pub struct ThreadName(LaneId);
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessName(ProcessId);
 
-/// Parks the current lane at a step until the host lets it go on.
-fn park(request: Request, site: Site) -> impl Future<Output = (Parked, Grant)> {
-    let mut parked = false;
-    poll_fn(move |_| {
-        if std::mem::replace(&mut parked, true) {
-            Poll::Ready(with_kernel(Kernel::unpark))
-        } else {
-            with_kernel(|kernel| kernel.park(request, site));
+/// One step: the lane parks, and once it is let, `body` does what the step does. `None` where the
+/// call goes on: the lane parks again.
+struct Step<B> {
+    request: Request,
+    site: Site,
+    parked: bool,
+    body: B,
+}
+
+impl<R, B: FnMut(&mut Kernel, &Parked, Grant) -> Option<R> + Unpin> Future for Step<B> {
+    type Output = R;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
+        let step = self.get_mut();
+        with_kernel(|kernel| {
+            if step.parked {
+                let (parked, grant) = kernel.unpark();
+                if let Some(result) = (step.body)(kernel, &parked, grant) {
+                    return Poll::Ready(result);
+                }
+            }
+            step.parked = true;
+            kernel.park(step.request, step.site);
             Poll::Pending
+        })
+    }
+}
+
+/// A step that `body` does in one go.
+fn step<R>(
+    request: Request,
+    site: Site,
+    mut body: impl FnMut(&mut Kernel, &Parked, Grant) -> R + Unpin,
+) -> impl Future<Output = R> {
+    let body = move |kernel: &mut Kernel, parked: &Parked, grant| Some(body(kernel, parked, grant));
+    Step { request, site, parked: false, body }
+}
+
+/// A step that waits, and is made again with the same deadline where a signal interrupts it (SL1).
+fn wait_step<R>(
+    request: Request,
+    site: Site,
+    mut body: impl FnMut(&mut Kernel, &Parked, Grant) -> R + Unpin,
+) -> impl Future<Output = R> {
+    let body = move |kernel: &mut Kernel, parked: &Parked, grant| {
+        if grant == Grant::Interrupted {
+            kernel.note(parked, StepResult::Interrupted, 0);
+            None
+        } else {
+            Some(body(kernel, parked, grant))
         }
-    })
+    };
+    Step { request, site, parked: false, body }
 }
 
 /// A step that never waits and answers nothing.
-async fn immediate<R>(site: Site, body: impl FnOnce(&mut Kernel) -> R) -> R {
-    let (parked, _) = park(Request::Immediate, site).await;
-    with_kernel(|kernel| {
-        kernel.note(&parked, StepResult::Done, 0);
+fn immediate<R>(
+    request: Request,
+    site: Site,
+    mut body: impl FnMut(&mut Kernel) -> R + Unpin,
+) -> impl Future<Output = R> {
+    step(request, site, move |kernel, parked, _| {
+        kernel.note(parked, StepResult::Done, 0);
         body(kernel)
     })
 }
@@ -105,8 +162,7 @@ async fn immediate<R>(site: Site, body: impl FnOnce(&mut Kernel) -> R) -> R {
 impl SimulatedOs {
     /// Waits until a process of the scenario is dead, whoever started it.
     pub(crate) async fn await_death(self, process: ProcessId) {
-        let (parked, _) = park(Request::AwaitDeath { process }, Site::new("await-death")).await;
-        with_kernel(|kernel| kernel.note(&parked, StepResult::Done, 0));
+        immediate(Request::AwaitDeath { process }, Site::new("await-death"), |_| ()).await;
     }
 }
 
@@ -121,14 +177,13 @@ impl Os for SimulatedOs {
         with_kernel(|kernel| kernel.clock)
     }
 
-    async fn point(&self, site: Site) {
-        immediate(site, |kernel| {
-            let process = kernel.process_of(kernel.current);
+    fn point(&self, site: Site) -> impl Future<Output = ()> {
+        immediate(Request::Point, site, move |kernel| {
             if site.name == "leave" {
+                let process = kernel.process_of(kernel.current);
                 let _ = kernel.processes[usize::from(process.0)].state.leave();
             }
         })
-        .await;
     }
 
     fn semaphores<const N: usize>(
@@ -147,46 +202,49 @@ impl Os for SimulatedOs {
         }))
     }
 
-    async fn semaphore_wait(
+    fn semaphore_wait(
         &self,
         semaphore: &SemaphoreName,
         wait: Wait,
         site: Site,
-    ) -> io::Result<bool> {
-        let request = Request::SemaphoreWait { semaphore: semaphore.0, wait };
-        loop {
-            let (parked, grant) = park(request, site).await;
-            if grant == Grant::Interrupted {
-                // The wait is made again with the same deadline (SL1).
-                with_kernel(|kernel| kernel.note(&parked, StepResult::Interrupted, 0));
-                continue;
-            }
-            return Ok(with_kernel(|kernel| {
-                let taken = grant != Grant::Expired && kernel.take_semaphore(semaphore.0);
-                let result = if taken { StepResult::Done } else { StepResult::Unavailable };
-                kernel.note(&parked, result, 0);
-                taken
-            }));
-        }
+    ) -> impl Future<Output = io::Result<bool>> {
+        let semaphore = semaphore.0;
+        let request = Request::SemaphoreWait { semaphore, wait };
+        wait_step(request, site, move |kernel, parked, grant| {
+            let taken = grant != Grant::Expired && kernel.take_semaphore(semaphore);
+            let result = if taken { StepResult::Done } else { StepResult::Unavailable };
+            kernel.note(parked, result, 0);
+            Ok(taken)
+        })
     }
 
-    async fn semaphore_post(&self, semaphore: &SemaphoreName, site: Site) -> io::Result<()> {
-        immediate(site, |kernel| kernel.post_semaphore(semaphore.0)).await
+    fn semaphore_post(
+        &self,
+        semaphore: &SemaphoreName,
+        site: Site,
+    ) -> impl Future<Output = io::Result<()>> {
+        let semaphore = semaphore.0;
+        let request = Request::SemaphorePost { semaphore };
+        immediate(request, site, move |kernel| kernel.post_semaphore(semaphore))
     }
 
-    async fn semaphore_value(&self, semaphore: &SemaphoreName, site: Site) -> io::Result<u32> {
-        let (parked, _) = park(Request::Immediate, site).await;
-        Ok(with_kernel(|kernel| {
-            let value = kernel.semaphores[semaphore.0].semaphore.value();
-            kernel.note(&parked, StepResult::Value(value), 0);
-            value
-        }))
+    fn semaphore_value(
+        &self,
+        semaphore: &SemaphoreName,
+        site: Site,
+    ) -> impl Future<Output = io::Result<u32>> {
+        let semaphore = semaphore.0;
+        step(Request::SemaphoreValue { semaphore }, site, move |kernel, parked, _| {
+            let value = kernel.semaphores[semaphore].semaphore.value();
+            kernel.note(parked, StepResult::Value(value), 0);
+            Ok(value)
+        })
     }
 
     fn pipe(&self) -> io::Result<(DescriptorNumber, DescriptorNumber)> {
         with_kernel(|kernel| {
             let index = kernel.pipes.len();
-            let mut pipe = Pipe::new(kernel.pipe_slots.get(index).copied().unwrap_or(16));
+            let mut pipe = Pipe::new(kernel.next_pipe_slots());
             pipe.open_reader();
             pipe.open_writer();
             kernel.pipes.push(KernelPipe { pipe, bytes: Default::default() });
@@ -199,20 +257,20 @@ impl Os for SimulatedOs {
         })
     }
 
-    async fn read(
+    fn read(
         &self,
         descriptor: &DescriptorNumber,
         buffer: &mut [u8],
         site: Site,
-    ) -> io::Result<usize> {
-        let (parked, grant) = park(Request::Read { descriptor: descriptor.0 }, site).await;
-        with_kernel(|kernel| {
-            let Some(PipeEnd::Reader(pipe)) = kernel.end_of(descriptor.0) else {
-                kernel.note(&parked, StepResult::BadDescriptor, 0);
+    ) -> impl Future<Output = io::Result<usize>> {
+        let descriptor = descriptor.0;
+        step(Request::Read { descriptor }, site, move |kernel, parked, grant| {
+            let Some(PipeEnd::Reader(pipe)) = kernel.end_of(descriptor) else {
+                kernel.note(parked, StepResult::BadDescriptor, 0);
                 return Err(bad_descriptor());
             };
             let (read, result) = kernel.read(pipe, buffer, grant);
-            kernel.note(&parked, result, count(site.offset + buffer.len()));
+            kernel.note(parked, result, count(site.offset + buffer.len()));
             read
         })
     }
@@ -223,56 +281,58 @@ impl Os for SimulatedOs {
         buffer: &[u8],
         site: Site,
     ) -> io::Result<usize> {
+        let descriptor = descriptor.0;
         let mut moved = 0;
         loop {
             let bytes = count(buffer.len() - moved);
-            let request = Request::Write { descriptor: descriptor.0, bytes, in_call: moved > 0 };
-            let (parked, grant) = park(request, site.at(site.offset + moved)).await;
-            let advance = with_kernel(|kernel| {
-                let Some(PipeEnd::Writer(pipe)) = kernel.end_of(descriptor.0) else {
-                    kernel.note(&parked, StepResult::BadDescriptor, 0);
+            let request = Request::Write { descriptor, bytes, in_call: moved > 0 };
+            let site = site.at(site.offset + moved);
+            let total = count(site.offset + buffer.len() - moved);
+            let advance = step(request, site, |kernel, parked, grant| {
+                let Some(PipeEnd::Writer(pipe)) = kernel.end_of(descriptor) else {
+                    kernel.note(parked, StepResult::BadDescriptor, 0);
                     return Advance::Returned(Err(bad_descriptor()));
                 };
                 let (advance, result) = kernel.write(pipe, buffer, moved, grant);
-                kernel.note(&parked, result, count(site.offset + buffer.len()));
+                kernel.note(parked, result, total);
                 advance
             });
-            match advance {
+            match advance.await {
                 Advance::Returned(result) => return result,
                 Advance::Goes(now) => moved = now,
             }
         }
     }
 
-    async fn poll(
+    fn poll(
         &self,
         descriptor: &DescriptorNumber,
         wait: Wait,
         site: Site,
-    ) -> io::Result<bool> {
-        loop {
-            let request = Request::Poll { descriptor: descriptor.0, wait };
-            let (parked, grant) = park(request, site).await;
-            if grant == Grant::Interrupted {
-                with_kernel(|kernel| kernel.note(&parked, StepResult::Interrupted, 0));
-                continue;
+    ) -> impl Future<Output = io::Result<bool>> {
+        let descriptor = descriptor.0;
+        wait_step(Request::Poll { descriptor, wait }, site, move |kernel, parked, grant| {
+            if kernel.end_of(descriptor).is_none() {
+                kernel.note(parked, StepResult::BadDescriptor, 0);
+                return Err(bad_descriptor());
             }
-            return with_kernel(|kernel| {
-                if kernel.end_of(descriptor.0).is_none() {
-                    kernel.note(&parked, StepResult::BadDescriptor, 0);
-                    return Err(bad_descriptor());
-                }
-                let ready = !kernel.finds_nothing(&parked, grant);
-                let result = if ready { StepResult::Ready } else { StepResult::Unavailable };
-                kernel.note(&parked, result, 0);
-                Ok(ready)
-            });
-        }
+            let ready = !kernel.finds_nothing(parked, grant);
+            let result = if ready { StepResult::Ready } else { StepResult::Unavailable };
+            kernel.note(parked, result, 0);
+            Ok(ready)
+        })
     }
 
-    async fn close(&self, descriptor: &DescriptorNumber, site: Site) -> io::Result<()> {
-        immediate(site, |kernel| kernel.close_descriptor(descriptor.0)).await;
-        Ok(())
+    fn close(
+        &self,
+        descriptor: &DescriptorNumber,
+        site: Site,
+    ) -> impl Future<Output = io::Result<()>> {
+        let descriptor = descriptor.0;
+        immediate(Request::Close { descriptor }, site, move |kernel| {
+            kernel.close_descriptor(descriptor);
+            Ok(())
+        })
     }
 
     fn is_closed(&self, descriptor: &DescriptorNumber) -> bool {
@@ -305,44 +365,46 @@ impl Os for SimulatedOs {
         })
     }
 
-    async fn monitor_lock(&self, monitor: &MonitorName, site: Site) {
-        let (parked, _) = park(Request::MonitorLock { monitor: monitor.0 }, site).await;
-        with_kernel(|kernel| {
-            kernel.monitors[monitor.0].locked_by = Some(kernel.current);
-            kernel.note(&parked, StepResult::Done, 0);
-        });
+    fn monitor_lock(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
+        let monitor = monitor.0;
+        immediate(Request::MonitorLock { monitor }, site, move |kernel| {
+            kernel.monitors[monitor].locked_by = Some(kernel.current);
+        })
     }
 
-    async fn monitor_unlock(&self, monitor: &MonitorName, site: Site) {
-        immediate(site, |kernel| kernel.monitors[monitor.0].locked_by = None).await;
+    fn monitor_unlock(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
+        let monitor = monitor.0;
+        immediate(Request::MonitorUnlock { monitor }, site, move |kernel| {
+            kernel.monitors[monitor].locked_by = None;
+        })
     }
 
     async fn monitor_wait(&self, monitor: &MonitorName, site: Site, wake: Site) {
-        immediate(site, |kernel| {
+        let monitor = monitor.0;
+        immediate(Request::MonitorSleep { monitor }, site, move |kernel| {
             let current = kernel.current;
-            let monitor = &mut kernel.monitors[monitor.0];
+            let monitor = &mut kernel.monitors[monitor];
             monitor.locked_by = None;
             monitor.sleepers.push_back((current, false));
         })
         .await;
-        let (parked, _) = park(Request::MonitorWake { monitor: monitor.0 }, wake).await;
-        with_kernel(|kernel| {
+        immediate(Request::MonitorWake { monitor }, wake, move |kernel| {
             let current = kernel.current;
-            let monitor = &mut kernel.monitors[monitor.0];
+            let monitor = &mut kernel.monitors[monitor];
             monitor.locked_by = Some(current);
             monitor.sleepers.retain(|&(sleeper, _)| sleeper != current);
-            kernel.note(&parked, StepResult::Done, 0);
-        });
+        })
+        .await;
     }
 
-    async fn monitor_notify(&self, monitor: &MonitorName, site: Site) {
-        immediate(site, |kernel| {
-            let sleepers = &mut kernel.monitors[monitor.0].sleepers;
+    fn monitor_notify(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
+        let monitor = monitor.0;
+        immediate(Request::MonitorNotify { monitor }, site, move |kernel| {
+            let sleepers = &mut kernel.monitors[monitor].sleepers;
             if let Some((_, notified)) = sleepers.iter_mut().find(|(_, notified)| !notified) {
                 *notified = true;
             }
         })
-        .await;
     }
 
     async fn thread_start<F, B>(&self, name: &str, body: F, site: Site) -> io::Result<ThreadName>
@@ -350,23 +412,20 @@ impl Os for SimulatedOs {
         F: FnOnce() -> B + Send + 'static,
         B: Future<Output = ()> + 'static,
     {
-        let (parked, _) = park(Request::Immediate, site).await;
+        immediate(Request::ThreadStart, site, |_| ()).await;
         let future: LaneFuture = Box::pin(async move { body().await });
         Ok(LOCAL.with_borrow_mut(|local| {
-            local.kernel.note(&parked, StepResult::Done, 0);
             let lane = local.kernel.new_thread(name);
-            local.spawned.push((lane, future));
+            local.spawn(lane, future);
             ThreadName(lane)
         }))
     }
 
-    async fn thread_join(&self, thread: &ThreadName, site: Site) {
-        let (parked, _) = park(Request::ThreadJoin { lane: thread.0 }, site).await;
-        with_kernel(|kernel| kernel.note(&parked, StepResult::Done, 0));
+    fn thread_join(&self, thread: &ThreadName, site: Site) -> impl Future<Output = ()> {
+        immediate(Request::ThreadJoin { lane: thread.0 }, site, |_| ())
     }
 
     async fn process_start(&self, start: &Start, site: Site) -> io::Result<ProcessName> {
-        let (parked, _) = park(Request::Immediate, site).await;
         // A closed descriptor's name is no number of an open one, so that inheriting it fails.
         let descriptors: Vec<usize> = start
             .inherit
@@ -374,62 +433,55 @@ impl Os for SimulatedOs {
             .filter(|exported| exported.descriptor != NO_DESCRIPTOR)
             .map(|exported| usize::try_from(exported.descriptor).unwrap_or(usize::MAX))
             .collect();
-        let (child, launch) = LOCAL.with_borrow_mut(|local| {
-            let kernel = &mut local.kernel;
+        let child = step(Request::ProcessStart, site, |kernel, parked, _| {
             let found = kernel.processes.iter().position(|entry| entry.name == start.worker);
             let child = ProcessId(count(found.ok_or_else(bad_descriptor)?) as u8);
-            match kernel.inherit(child, &descriptors) {
-                Ok(()) => kernel.note(&parked, StepResult::Done, 0),
-                Err(error) => {
-                    kernel.note(&parked, StepResult::BadDescriptor, 0);
-                    return Err(error);
-                }
-            }
-            Ok((child, local.launch.ok_or_else(bad_descriptor)?))
-        })?;
+            let inherited = kernel.inherit(child, &descriptors);
+            let result =
+                if inherited.is_ok() { StepResult::Done } else { StepResult::BadDescriptor };
+            kernel.note(parked, result, 0);
+            inherited.map(|()| child)
+        })
+        .await?;
+        let launch = LOCAL.with_borrow(|local| local.launch).ok_or_else(bad_descriptor)?;
         let future = launch(child, start);
         LOCAL.with_borrow_mut(|local| {
             let lane = local.kernel.main_lane(child);
-            local.spawned.push((lane, future));
+            local.spawn(lane, future);
         });
         Ok(ProcessName(child))
     }
 
-    async fn process_wait(
+    fn process_wait(
         &self,
         process: &ProcessName,
         wait: Wait,
         site: Site,
-    ) -> io::Result<Option<real::Exit>> {
-        loop {
-            let request = Request::ProcessWait { process: process.0, wait };
-            let (parked, grant) = park(request, site).await;
-            if grant == Grant::Interrupted {
-                with_kernel(|kernel| kernel.note(&parked, StepResult::Interrupted, 0));
-                continue;
-            }
-            return Ok(with_kernel(|kernel| {
-                let exit = if grant == Grant::Expired { None } else { kernel.reap(process.0) };
-                let result =
-                    if exit.is_some() { StepResult::Done } else { StepResult::Unavailable };
-                kernel.note(&parked, result, 0);
-                exit.map(exit_of)
-            }));
-        }
+    ) -> impl Future<Output = io::Result<Option<real::Exit>>> {
+        let process = process.0;
+        wait_step(Request::ProcessWait { process, wait }, site, move |kernel, parked, grant| {
+            let exit = if grant == Grant::Expired { None } else { kernel.reap(process) };
+            let result = if exit.is_some() { StepResult::Done } else { StepResult::Unavailable };
+            kernel.note(parked, result, 0);
+            Ok(exit.map(exit_of))
+        })
     }
 
-    async fn process_signal(
+    fn process_signal(
         &self,
         process: &ProcessName,
         signal: real::Signal,
         site: Site,
-    ) -> io::Result<()> {
-        immediate(site, |kernel| kernel.signal(process.0, signal_of(signal))).await;
-        Ok(())
+    ) -> impl Future<Output = io::Result<()>> {
+        let process = process.0;
+        immediate(Request::ProcessSignal { process }, site, move |kernel| {
+            kernel.signal(process, signal_of(signal));
+            Ok(())
+        })
     }
 
     async fn process_exit(&self, code: i32, site: Site) -> Infallible {
-        immediate(site, |kernel| {
+        immediate(Request::ProcessExit, site, move |kernel| {
             // The low eight bits, as on Linux (LC4).
             kernel.exit(code.to_le_bytes()[0]);
         })
@@ -447,11 +499,7 @@ impl Kernel {
         let found = self.lanes.iter().position(|lane| {
             lane.process == process && !lane.begun && lane.name.get(prefix..) == Some(name)
         });
-        let index = found.unwrap_or_else(|| {
-            let name = format!("{}.{name}", self.process_name(process));
-            self.lanes.push(KernelLane::new(name, process));
-            self.lanes.len() - 1
-        });
+        let index = found.unwrap_or_else(|| self.add_lane(process, name));
         self.lanes[index].begun = true;
         LaneId(count(index) as u8)
     }

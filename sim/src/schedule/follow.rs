@@ -1,6 +1,6 @@
 //! Follows a path through the model: what the model did, the real code does.
 
-use super::{ReplayDiverged, Strategy, describe};
+use super::{Halt, ReplayDiverged, Strategy, describe};
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
@@ -19,11 +19,7 @@ impl Follow {
 }
 
 impl Strategy for Follow {
-    fn choose(
-        &mut self,
-        kernel: &Kernel,
-        alternatives: &[Alternative],
-    ) -> Result<usize, ReplayDiverged> {
+    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
         let Some(&wanted) = self.path.get(self.next) else { return Ok(0) };
         self.next += 1;
         alternatives.iter().position(|&it| it == wanted).ok_or_else(|| {
@@ -34,6 +30,7 @@ impl Strategy for Follow {
                 index: 0,
                 here: here.collect::<Vec<_>>().join(", "),
             }
+            .into()
         })
     }
 

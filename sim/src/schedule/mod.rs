@@ -3,25 +3,55 @@
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
+mod bounded;
+mod drawn;
 mod follow;
+mod name;
+mod pct;
+mod places;
+mod portfolio;
 mod random;
 mod replay;
 
+pub use bounded::Bounded;
+pub use drawn::Drawn;
 pub use follow::Follow;
+pub use name::{PLACES_MAX, StrategyName, UnknownStrategy};
+pub use pct::Pct;
+pub use portfolio::{PORTFOLIO, Strategies};
 pub use random::Random;
 pub use replay::{Clamped, Replay, ReplayDiverged};
+
+/// Why a strategy ends a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// What was recorded does not fit what is here.
+    Diverged(ReplayDiverged),
+    /// What follows here was explored before.
+    Redundant,
+}
+
+impl From<ReplayDiverged> for Halt {
+    fn from(diverged: ReplayDiverged) -> Self {
+        Self::Diverged(diverged)
+    }
+}
 
 /// Who decides at a choice between several alternatives. Where there is only one, nobody is asked.
 pub trait Strategy {
     /// The position of what happens next.
     ///
     /// # Errors
-    /// Where what was recorded does not fit what is here.
-    fn choose(
-        &mut self,
-        kernel: &Kernel,
-        alternatives: &[Alternative],
-    ) -> Result<usize, ReplayDiverged>;
+    /// Where the run ends here: what was recorded does not fit, or nothing new follows.
+    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt>;
+
+    /// Whether it is asked even where there is only one alternative.
+    fn wants_every_step(&self) -> bool {
+        false
+    }
+
+    /// The run is over.
+    fn ended(&mut self, _kernel: &Kernel) {}
 
     /// What happened without a choice.
     fn passed(&mut self, _only: Alternative) {}

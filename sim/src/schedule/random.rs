@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::{ReplayDiverged, Strategy};
+use super::{Halt, Strategy};
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
@@ -29,11 +29,7 @@ impl Random {
 }
 
 impl Strategy for Random {
-    fn choose(
-        &mut self,
-        _kernel: &Kernel,
-        alternatives: &[Alternative],
-    ) -> Result<usize, ReplayDiverged> {
+    fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
         Ok(self.below(alternatives.len()))
     }
 }

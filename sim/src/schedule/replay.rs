@@ -1,6 +1,6 @@
 //! Recorded choices, again.
 
-use super::{Strategy, describe};
+use super::{Halt, Strategy, describe};
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
@@ -41,11 +41,7 @@ impl Replay {
 }
 
 impl Strategy for Replay {
-    fn choose(
-        &mut self,
-        kernel: &Kernel,
-        alternatives: &[Alternative],
-    ) -> Result<usize, ReplayDiverged> {
+    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
         let recorded = self.choices.get(self.next).cloned();
         self.next += 1;
         let (index, text) = recorded.unwrap_or((usize::MAX, "the end of the case".to_owned()));
@@ -58,7 +54,8 @@ impl Strategy for Replay {
                     recorded: text,
                     index,
                     here: here.collect::<Vec<_>>().join(", "),
-                })
+                }
+                .into())
             }
         }
     }
@@ -80,11 +77,7 @@ impl Clamped {
 }
 
 impl Strategy for Clamped {
-    fn choose(
-        &mut self,
-        _kernel: &Kernel,
-        alternatives: &[Alternative],
-    ) -> Result<usize, ReplayDiverged> {
+    fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
         let choice = self.choices.get(self.next).copied().unwrap_or(0);
         self.next += 1;
         Ok(usize::from(choice) % alternatives.len())

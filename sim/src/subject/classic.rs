@@ -10,6 +10,7 @@ use midput_real::process::ThisProcess;
 use midput_real::timeout::Timeout;
 
 use super::{Parameters, Subject};
+use crate::kernel::Cells;
 
 /// The classic discipline: CPython's `multiprocessing.Queue`.
 #[derive(Clone, Debug)]
@@ -41,6 +42,27 @@ impl<O: Os> Subject<O> for Classic<O> {
         let exported = exported.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
         let handle = QueueHandle::new(parameters.queue.maxsize as usize, exported)?;
         Ok(Self::new(Queue::attach(this, &handle)?, parameters))
+    }
+
+    fn memory(step: &'static str) -> Cells {
+        // What only the program's own lanes use: whether the queue is closed, its feeder, its
+        // finalizers, the process's threads and children.
+        const PROGRAM: u8 = 0b01;
+        // What they share with the feeder: the buffer.
+        const BUFFER: u8 = 0b10;
+        Cells(match step {
+            // After it, a put asks whether the feeder is started and may clear the buffer, and a
+            // feeder asks whether the buffer is empty.
+            "notempty.lock" => PROGRAM | BUFFER,
+            "buffer.append" | "buffer.popleft" | "sentinel.append" => BUFFER,
+            // The frame is its lane's own, and what is shared behind these is the kernel's.
+            "encode" | "decode" | "sem.acquire" | "sem.release" | "sem.value" | "rlock.acquire"
+            | "rlock.release" | "wlock.acquire" | "wlock.release" | "poll" | "empty.poll"
+            | "read-header" | "read-body" | "write-frame" | "write-header" | "write-body"
+            | "notempty.notify" | "notempty.unlock" | "notempty.wait" | "notempty.wake"
+            | "reader.close" | "writer.close" => 0,
+            _ => PROGRAM,
+        })
     }
 
     async fn put(&self, payload: Vec<u8>, timeout: Timeout) -> Result<(), Outcome> {

@@ -8,6 +8,8 @@ use midput_real::os::{Exported, Os};
 use midput_real::process::ThisProcess;
 use midput_real::timeout::Timeout;
 
+use crate::kernel::Cells;
+
 mod classic;
 
 pub use classic::Classic;
@@ -51,6 +53,13 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
         parameters: &Parameters<'_>,
         exported: &[Exported],
     ) -> io::Result<Self>;
+
+    /// What the code after a step of this name reads or writes of its process's own memory. It
+    /// is what tells an exhaustive search which orders of steps make no difference; the default
+    /// is right for every queue and slow.
+    fn memory(_step: &'static str) -> Cells {
+        Cells::ALL
+    }
 
     /// Puts an item.
     fn put(&self, payload: Vec<u8>, timeout: Timeout) -> impl Future<Output = Result<(), Outcome>>;

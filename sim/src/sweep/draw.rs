@@ -4,6 +4,7 @@ use midput_model::site::Site;
 use midput_scenarios::Scenario;
 
 use super::census::Census;
+use super::plan::SweepOptions;
 use crate::case::{Case, Fault, FaultKind};
 use crate::schedule::Random;
 
@@ -11,19 +12,20 @@ use crate::schedule::Random;
 const FAULT_STREAM: u64 = 1 << 63;
 
 /// Case `number` of a sweep: its kill is site `number` modulo the number of sites, so that every
-/// site is hit equally often and no case depends on another.
+/// site is hit equally often, by every strategy in its turn, and no case depends on another.
 pub fn draw(
     scenario: &Scenario,
     subject: &str,
     census: &Census,
-    seed: u64,
+    options: &SweepOptions,
     number: u64,
-    time_any: bool,
 ) -> Case {
+    let SweepOptions { seed, time_any, strategies, .. } = *options;
     let mut random = Random::new(seed, FAULT_STREAM | number);
     let mut kills = scenario.faults.pinned.clone();
+    let mut sites = 1;
     if kills.is_empty() && scenario.faults.kills_max > 0 && !census.kills.is_empty() {
-        let sites = census.kills.len() as u64;
+        sites = census.kills.len() as u64;
         kills.push(census.kills[usize::try_from(number % sites).unwrap_or(0)].clone());
         for _ in 1..scenario.faults.kills_max {
             kills.push(census.kills[random.below(census.kills.len())].clone());
@@ -35,6 +37,8 @@ pub fn draw(
         subject: subject.to_owned(),
         seed,
         number,
+        strategy: strategies.of(number, sites),
+        length: census.choices_max,
         time_any,
         kills,
         holds: scenario.faults.holds.iter().map(|hold| hold.site.clone()).collect(),

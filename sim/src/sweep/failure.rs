@@ -41,7 +41,12 @@ pub struct Line {
 }
 
 impl FailedCase {
-    pub(super) fn of(scenario: &Scenario, position: u64, outcome: &CaseOutcome) -> Self {
+    pub(super) fn of(
+        scenario: &Scenario,
+        world: &str,
+        position: u64,
+        outcome: &CaseOutcome,
+    ) -> Self {
         let failures = match &outcome.judged.verdict {
             Verdict::Fail(failures) => failures.as_slice(),
             _ => &[],
@@ -53,7 +58,7 @@ impl FailedCase {
             harm: failures
                 .iter()
                 .all(|it| matches!(it, Failure::Hazard(_) | Failure::Guarantee(_))),
-            lines: lines(scenario, outcome),
+            lines: lines(scenario, outcome, world),
             case: outcome.case.to_string(),
         }
     }
@@ -69,7 +74,7 @@ pub fn describe(
     saved: &Path,
     replay: &str,
 ) -> String {
-    text(&outcome.case, &lines(scenario, outcome), cases, world, saved, replay)
+    text(&outcome.case, &lines(scenario, outcome, world), cases, world, saved, replay)
 }
 
 /// As [`describe`], of a failing case that a report kept.
@@ -111,7 +116,7 @@ fn text(
 }
 
 /// What is said of a failing case: why it fails, who is blocked, and which kills landed.
-fn lines(scenario: &Scenario, outcome: &CaseOutcome) -> Vec<Line> {
+fn lines(scenario: &Scenario, outcome: &CaseOutcome, world: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut line = |about: &str, text: &str| {
         lines.push(Line { about: about.to_owned(), text: text.to_owned() });
@@ -127,6 +132,9 @@ fn lines(scenario: &Scenario, outcome: &CaseOutcome) -> Vec<Line> {
     for (kill, injected) in &outcome.landed {
         let forced = if *injected { " (injected)" } else { "" };
         line("kill", &format!("{kill}{forced}"));
+    }
+    if world == "sim" {
+        line("found by", &outcome.case.strategy.to_string());
     }
     lines
 }

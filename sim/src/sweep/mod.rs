@@ -24,5 +24,5 @@ pub use report::{
     Options, Report, ReportVerdict, Scope, ShardTimes, SiteHits, Unbalanced, Undecided, merge,
 };
 pub use runner::{CaseOutcome, Runner, machine};
-pub use tally::{Frame, Hits, Tally};
+pub use tally::{Found, Frame, Hits, Tally};
 pub use universe::{Universe, environment};

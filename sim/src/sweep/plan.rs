@@ -11,6 +11,7 @@ use super::runner::{CaseOutcome, Runner, run_twice};
 use super::tally::{Frame, Tally};
 use crate::case::Case;
 use crate::kernel::SimulatedOs;
+use crate::schedule::Strategies;
 use crate::settings::Shard;
 use crate::subject::Subject;
 use crate::world::native::NativeOptions;
@@ -40,10 +41,13 @@ pub struct SweepOptions {
     pub twice: bool,
     /// Waits may expire from the moment that they block.
     pub time_any: bool,
+    /// Who decides at the choices.
+    pub strategies: Strategies,
 }
 
 impl Default for SweepOptions {
-    /// 512 cases of the default seed in one thread, patient time, all of them whatever fails.
+    /// 512 cases of the default seed in one thread, by the portfolio, in patient time, all of them
+    /// whatever fails.
     fn default() -> Self {
         Self {
             seed: crate::settings::DEFAULT_SEED,
@@ -54,6 +58,7 @@ impl Default for SweepOptions {
             until_quiet: 0,
             twice: false,
             time_any: false,
+            strategies: Strategies::default(),
         }
     }
 }
@@ -159,8 +164,7 @@ impl<'a> Sweep<'a> {
             }
         }
         let number = shard.case(index - kept_here);
-        let SweepOptions { seed, time_any, .. } = self.options;
-        let case = draw(self.scenario, subject(self.lockstep), self.census, seed, number, time_any);
+        let case = draw(self.scenario, subject(self.lockstep), self.census, &self.options, number);
         ((self.kept.len() as u64).saturating_add(number), case, false)
     }
 

@@ -14,7 +14,7 @@ use crate::case::Case;
 use crate::check::{Lockstep, Observers};
 use crate::host::{Directives, Ending, Host, Settings};
 use crate::kernel::SimulatedOs;
-use crate::schedule::{Random, Replay, Strategy};
+use crate::schedule::{Drawn, Replay, Strategy};
 use crate::subject::Subject;
 use crate::trace::TraceLog;
 
@@ -111,11 +111,11 @@ impl<'a> Runner<'a> {
         case: &Case,
         trace: Option<&mut TraceLog>,
     ) -> CaseOutcome {
-        let mut random = Random::new(case.seed, case.number);
+        let mut drawn = Drawn::new(case.strategy, case.seed, case.number, case.length);
         let mut replay = case.choices.clone().map(Replay::new);
         let strategy: &mut dyn Strategy = match &mut replay {
             Some(replay) => replay,
-            None => &mut random,
+            None => &mut drawn,
         };
         let mut outcome = self.run_with::<Q>(case, strategy, trace);
         let left = replay.as_ref().map_or(0, Replay::left);
@@ -201,6 +201,7 @@ impl<'a> Runner<'a> {
                 Some(format!("the run did not end within {limit} steps"))
             }
             Ending::Setup(error) => Some(format!("not set up: {error}")),
+            Ending::Redundant => Some("what follows was explored before".to_owned()),
             _ => None,
         };
         if let Some(failure) = failure {
@@ -261,10 +262,10 @@ pub(super) fn run_twice<Q: Subject<SimulatedOs>>(
 ) -> CaseOutcome {
     let (mut first, mut second) = (TraceLog::default(), TraceLog::default());
     let mut outcome = runner.run::<Q>(case, Some(&mut first));
-    let chosen = runner.host.choices.clone();
+    let chosen = runner.host.choices().to_vec();
     let again = runner.run::<Q>(case, Some(&mut second));
     let same = first.entries == second.entries
-        && chosen == runner.host.choices
+        && chosen == runner.host.choices()
         && outcome.judged == again.judged;
     if !same {
         outcome.judged.verdict = Verdict::Fail(vec![Failure::NotTheSameTwice]);

@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use midput_model::program::{Lane, LaneId, Program};
 use midput_model::queue::classic::Covered;
 use midput_scenarios::{Goal, Hazard, KillPoint};
+use serde::{Deserialize, Serialize};
 
 use super::judge::Verdict;
 use super::runner::CaseOutcome;
+use crate::schedule::StrategyName;
 
 /// What the cases of a sweep are counted against: the same for all its jobs and shards.
 #[derive(Clone, Debug)]
@@ -60,6 +62,27 @@ pub struct Hits {
     pub landed: u64,
 }
 
+/// What one strategy ran and found. Kept cases count for the strategy that drew them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// The cases that it decided.
+    pub cases: u64,
+    /// How many of them failed.
+    pub failing: u64,
+    /// The position of the first of these among the cases of the sweep.
+    pub first: Option<u64>,
+}
+
+impl Found {
+    /// Adds what it found elsewhere.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.cases = self.cases.saturating_add(other.cases);
+        self.failing = self.failing.saturating_add(other.failing);
+        self.first = self.first.into_iter().chain(other.first).min();
+    }
+}
+
 /// How a run stood at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Standing {
@@ -109,6 +132,8 @@ pub struct Tally {
     pub goals: Vec<bool>,
     /// The actions of the model that they came to.
     pub covered: Covered,
+    /// What each strategy found.
+    pub strategies: BTreeMap<StrategyName, Found>,
     /// The failing cases with their positions in the sweep, in this order.
     pub failing: Vec<(u64, CaseOutcome)>,
     /// The position of the first inconclusive case, its reason, and how many there were.
@@ -126,6 +151,7 @@ impl Tally {
             hazards: BTreeMap::new(),
             goals: vec![false; frame.goals.len()],
             covered: Covered::default(),
+            strategies: BTreeMap::new(),
             failing: Vec::new(),
             undecided: None,
             endings: Vec::new(),
@@ -153,6 +179,10 @@ impl Tally {
             *reached = *reached || reaches(frame, goal, &outcome);
         }
         self.covered.extend(&outcome.covered);
+        let failed = outcome.has_failed();
+        let first = failed.then_some(position);
+        let found = Found { cases: 1, failing: u64::from(failed), first };
+        self.strategies.entry(outcome.case.strategy).or_default().extend(found);
         match self.endings.iter_mut().find(|(standing, _)| standing.is_of(&outcome)) {
             Some((_, cases)) => *cases += 1,
             None => self.endings.push((Standing::of(&outcome), 1)),
@@ -182,6 +212,9 @@ impl Tally {
             *mine |= theirs;
         }
         self.covered.extend(&other.covered);
+        for (strategy, found) in other.strategies {
+            self.strategies.entry(strategy).or_default().extend(found);
+        }
         for (standing, cases) in other.endings {
             match self.endings.iter_mut().find(|(mine, _)| *mine == standing) {
                 Some((_, mine)) => *mine += cases,

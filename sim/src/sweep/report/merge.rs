@@ -230,6 +230,9 @@ fn join_sweep(mine: &mut Report, theirs: Report) {
         *reached |= theirs.reached;
     }
     mine.actions.join(&theirs.actions);
+    for (strategy, found) in theirs.strategies {
+        mine.strategies.entry(strategy).or_default().extend(found);
+    }
     mine.failures.extend(theirs.failures);
     mine.failures.sort_by_key(|failed| failed.position);
     mine.inconclusive = match (mine.inconclusive.take(), theirs.inconclusive) {

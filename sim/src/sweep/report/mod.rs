@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::FailedCase;
 use super::jobs::{Shared, SweepEnd};
 use super::plan::Sweep;
+use super::tally::Found;
 
 mod actions;
 mod check;
@@ -55,6 +56,8 @@ pub struct Report {
     pub goals: Vec<GoalReached>,
     /// Which actions of the model were covered.
     pub actions: Actions,
+    /// What each strategy ran and found, in simulation.
+    pub strategies: BTreeMap<String, Found>,
     /// The failing cases, in their order.
     pub failures: Vec<FailedCase>,
     /// The inconclusive cases, if there are any.
@@ -145,6 +148,9 @@ impl Report {
         let goals = frame.goals().iter().zip(&tally.goals);
         let failures = tally.failing.iter();
         let undecided = tally.undecided.clone();
+        let world = sweep.world.name();
+        // Nobody decides at the choices of real processes.
+        let strategies = tally.strategies.iter().filter(|_| sweep.world == World::Sim);
         let report = Self {
             scenario: scenario.name.clone(),
             world: sweep.world,
@@ -173,8 +179,9 @@ impl Report {
                 .map(|(goal, &reached)| GoalReached { goal: goal.clone(), reached })
                 .collect(),
             actions: Actions::seen(&tally.covered),
+            strategies: strategies.map(|(name, found)| (name.to_string(), *found)).collect(),
             failures: failures
-                .map(|(position, outcome)| FailedCase::of(scenario, *position, outcome))
+                .map(|(position, outcome)| FailedCase::of(scenario, world, *position, outcome))
                 .collect(),
             inconclusive: undecided.map(|(position, why, cases)| Undecided {
                 cases,
