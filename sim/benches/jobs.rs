@@ -46,6 +46,7 @@ fn sweep(scenario: &Scenario, cases: u64, jobs: usize) -> Report {
     sweep.run::<Classic<_>>(&Watch::NOBODY).unwrap_or_else(|error| panic!("{error}")).report
 }
 
+#[expect(clippy::disallowed_methods, reason = "the clock is of the bench, not of a run")]
 fn time<T>(work: impl FnOnce() -> T) -> (f64, T) {
     let begun = Instant::now();
     let result = black_box(work());
