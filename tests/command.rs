@@ -1,6 +1,5 @@
 //! The command as its users see it: exit statuses, errors that say what to do, failures that replay.
 
-use std::path::Path;
 use std::process::Command;
 
 use support::{midput, root, text, with_forbidden_harm};
