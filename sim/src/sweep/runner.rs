@@ -35,7 +35,8 @@ pub struct CaseOutcome {
     pub held: BTreeSet<String>,
     /// How things stood at the end.
     pub end: End,
-    /// Who waits for whom, where somebody is blocked for ever.
+    /// Who waits for whom, where somebody is blocked for ever. Empty where the case passes and
+    /// nobody asked for its trace.
     pub chains: Vec<String>,
     /// What every call returned.
     pub returns: Vec<(LaneId, Outcome)>,
@@ -161,6 +162,12 @@ impl<'a> Runner<'a> {
         let judged = self.judge(&ran.ending);
         let mut outcome = self.outcome(case, judged, &directives);
         outcome.steps = ran.steps;
+        // Words are made only where somebody may read them.
+        if wants_trace || outcome.judged.verdict != Verdict::Pass {
+            let lockstep = self.observers.lockstep.as_ref();
+            let chains = lockstep.map(|it| classic::why_stuck(it.machine(), it.state()));
+            outcome.chains = chains.unwrap_or_default();
+        }
         tracing::debug!(
             scenario = case.scenario,
             case = case.number,
@@ -221,12 +228,10 @@ impl<'a> Runner<'a> {
         let landed = landed.iter().map(|it| (case.kills[it.index].clone(), it.injected));
         let held = self.observers.kills.iter().flat_map(|kill| &kill.held);
         let lockstep = self.observers.lockstep.as_ref();
-        let chains = lockstep.map(|it| classic::why_stuck(it.machine(), it.state()));
         CaseOutcome {
             landed: landed.collect(),
             held: held.map(|&role| role.to_owned()).collect(),
             end: self.observers.end.clone(),
-            chains: chains.unwrap_or_default(),
             returns: self.observers.returns.clone(),
             covered: lockstep.map(|it| *it.covered()).unwrap_or_default(),
             ..CaseOutcome::without_run(case, judged)
