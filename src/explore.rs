@@ -38,7 +38,11 @@ fn machine(scenario: &Scenario, arguments: &Explore) -> Machine {
     if arguments.no_kills {
         environment.kills = 0;
     }
-    Machine::new(scenario.program.clone(), environment)
+    let machine = Machine::new(scenario.program.clone(), environment);
+    match arguments.mutant {
+        Some(mutant) => machine.with_mutant(mutant),
+        None => machine,
+    }
 }
 
 fn one(scenario: &Scenario, arguments: &Explore) -> Status {

@@ -20,6 +20,7 @@ mod print;
 mod replay;
 mod reports;
 mod select;
+mod shrink;
 mod summary;
 mod table;
 
@@ -68,6 +69,7 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         None => check::check(&arguments.check, settings, verbose, color),
         Some(Command::Check(check)) => check::check(&check, settings, verbose, color),
         Some(Command::Replay(replay)) => replay::replay(&replay, settings),
+        Some(Command::Shrink(arguments)) => shrink::shrink(&arguments, settings),
         Some(Command::Trace(trace)) => replay::trace(&trace, settings),
         Some(Command::Explore(explore)) => explore::explore(&explore),
         Some(Command::Merge(merge)) => merge::merge(&merge, settings, color),

@@ -78,7 +78,7 @@ fn failures(scenario: &Scenario, swept: &Swept, settings: &Settings) -> String {
         if settings.traces != Some(Traces::Off) {
             text += &trace_of(scenario, &failed.case);
         }
-        text += &describe(scenario, failed, Some(swept.report.planned), "sim", &path, &replay);
+        text += &describe(scenario, failed, Some(swept.report.planned), "sim", &[], &path, &replay);
     }
     text
 }
@@ -106,6 +106,7 @@ fn check_one(path: &Path, settings: &Settings) -> Result<(), String> {
         .iter()
         .find(|scenario| scenario.name == case.scenario)
         .ok_or_else(|| format!("{}: no scenario '{}'", path.display(), case.scenario))?;
+    let scenario = case.scenario_or(scenario);
     let mut log = TraceLog::default();
     let outcome = Runner::new(scenario, true).run::<Classic<_>>(&case, Some(&mut log));
     if settings.traces != Some(Traces::Off) {
@@ -115,7 +116,7 @@ fn check_one(path: &Path, settings: &Settings) -> Result<(), String> {
         return Ok(());
     }
     let replay = format!("MIDPUT_CASE={} cargo test --test scenarios", path.display());
-    Err(describe(scenario, &outcome, None, "sim", path, &replay))
+    Err(describe(scenario, &outcome, None, "sim", &[], path, &replay))
 }
 
 #[test]

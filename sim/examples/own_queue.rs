@@ -10,7 +10,7 @@ use midput_sim::sweep::{Sweep, SweepOptions, Watch, census};
 
 /// Packets in a pipe, a byte of length before each: no locks, because small writes are whole.
 #[derive(Clone)]
-struct Packets<O: Os>([O::Descriptor; 2]);
+pub(crate) struct Packets<O: Os>([O::Descriptor; 2]);
 
 impl<O: Os> Subject<O> for Packets<O> {
     fn create(this: &ThisProcess<O>, _: &Parameters<'_>) -> io::Result<Self> {

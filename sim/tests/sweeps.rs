@@ -92,6 +92,7 @@ fn figures_that_do_not_add_up_are_an_error() {
         let options = Options {
             subject: "classic".into(),
             strategy: "random".into(),
+            mutant: None,
             cases: 20,
             max_fail: 0,
             until_quiet: 0,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use midput_model::queue::classic;
 use midput_scenarios::{Expect, Scenario, World};
 use midput_sim::keep;
+use midput_sim::mutation::Mutation;
 use midput_sim::settings::{DEFAULT_SEED, Settings};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
@@ -18,8 +19,10 @@ use midput_sim::sweep::{
 use crate::arguments::{Check, Time, WorldArgument};
 use crate::case_file::{known_subject, native_options, note_last, replay_line};
 use crate::exit::Status;
+use crate::print::outln;
 use crate::reports::Destinations;
-use crate::select::{Selected, select};
+use crate::select::{Selected, out_folder, select};
+use crate::shrink::shrink_found;
 use crate::summary;
 
 mod progress;
@@ -28,6 +31,8 @@ use progress::Progress;
 
 /// Simulated cases for each scenario.
 const CASES: u64 = 512;
+/// How long the failing cases of one check are shrunk, all together.
+const SHRINK_BUDGET: Duration = Duration::from_secs(2);
 
 /// Every value in force.
 struct Plan {
@@ -55,6 +60,16 @@ impl Plan {
             twice: arguments.twice || settings.twice.unwrap_or(false),
             time_any: arguments.time == Some(Time::Any),
             strategies: arguments.strategy.unwrap_or_default(),
+            mutation: arguments
+                .mutant
+                .map(|mutant| Mutation { mutant, against: arguments.against.unwrap_or_default() }),
+        };
+        let world = match (world, options.mutation) {
+            (Some(World::Native), Some(_)) => {
+                anyhow::bail!("a mutant runs in the simulation only; leave out --world native")
+            }
+            (None, Some(_)) => Some(World::Sim),
+            (world, _) => world,
         };
         Ok(Self {
             options,
@@ -65,11 +80,20 @@ impl Plan {
         })
     }
 
+    /// Where failing cases are saved: those of altered code are no cases of the scenarios.
+    fn cases_folder(&self, selected: &Selected) -> PathBuf {
+        match self.options.mutation {
+            Some(_) => out_folder(self.out.as_deref()).join("cases"),
+            None => selected.cases.clone(),
+        }
+    }
+
     /// What the cases depend on, as reports have it.
     fn options(&self) -> Options {
         Options {
             subject: "classic".to_owned(),
             strategy: self.options.strategies.to_string(),
+            mutant: self.options.mutation.map(|mutation| mutation.to_string()),
             cases: self.options.cases,
             max_fail: self.options.failures_max,
             until_quiet: self.options.until_quiet,
@@ -108,10 +132,18 @@ pub(crate) fn check(
         return Ok(status);
     }
     let destinations = Destinations::open(&arguments.reports)?;
+    if let Some(mutation) = plan.options.mutation {
+        outln!(
+            "mutant {}: the code is altered, and held against {}",
+            mutation.mutant,
+            mutation.against.in_words()
+        );
+    }
     let censuses = selected.scenarios.iter().map(|scenario| censuses(scenario, &plan, settings));
     let censuses: Vec<Census> = censuses.collect();
     let sweeps = sweeps(&selected, &censuses, &plan, settings)?;
-    let report = run(&plan, &selected, &sweeps)?;
+    let shrinks = !arguments.no_shrink && settings.case.is_none();
+    let report = run(&plan, &selected, &sweeps, shrinks)?;
     summary::print(&report, color);
     destinations.write(&report)?;
     if report.sweeps.is_empty() {
@@ -160,6 +192,8 @@ fn sweeps<'a>(
         let kept = match &alone {
             Some(case) if case.scenario != scenario.name => continue,
             Some(case) => vec![case.clone()],
+            // What was kept is of the code as it is.
+            None if options.mutation.is_some() => Vec::new(),
             None => {
                 // Shards must agree on their cases, and new ones appear while they run.
                 let with_new = options.shard.of == 1;
@@ -181,6 +215,7 @@ fn run(
     plan: &Plan,
     selected: &Selected,
     sweeps: &[(&Scenario, Sweep<'_>)],
+    shrinks: bool,
 ) -> anyhow::Result<CheckReport> {
     let stopped = Arc::new(AtomicBool::new(false));
     let handler = Arc::clone(&stopped);
@@ -196,6 +231,7 @@ fn run(
         }
     };
     let progress = Progress::new(deadline, sweeps.iter().map(|(_, sweep)| sweep));
+    let mut shrink_left = shrinks.then_some(SHRINK_BUDGET);
     let (mut reports, mut times) = (Vec::new(), Vec::new());
     for (scenario, sweep) in sweeps {
         let started = Instant::now();
@@ -214,7 +250,7 @@ fn run(
             };
             swept.report.actions.compare(&Universe::of(scenario, time));
         }
-        print_failures(scenario, &swept, plan, selected, &progress)?;
+        print_failures(scenario, &swept, plan, selected, &progress, &mut shrink_left)?;
         times.push(milliseconds(started.elapsed()));
         reports.push(swept.report);
     }
@@ -243,16 +279,28 @@ fn print_failures(
     plan: &Plan,
     selected: &Selected,
     progress: &Progress,
+    shrink_left: &mut Option<Duration>,
 ) -> anyhow::Result<()> {
     if matches!(scenario.expect, Expect::Fail { .. }) {
         return Ok(());
     }
     let (world, cases) = (swept.report.world.name(), swept.report.planned_in_all);
-    for failed in &swept.failing {
-        let path = keep::save(&selected.cases, &failed.case)?;
+    for found in &swept.failing {
+        let (shrunk, notes) = match shrink_left {
+            // What carries its own program was shrunk before.
+            Some(left) if swept.report.world == World::Sim && found.case.program.is_none() => {
+                shrink_found(scenario, found, left)
+            }
+            _ => (None, Vec::new()),
+        };
+        let failed = shrunk.as_ref().map_or(found, |shrunk| &shrunk.outcome);
+        let path = keep::save(&plan.cases_folder(selected), &failed.case)?;
+        if failed.case != found.case {
+            keep::save_original(&path, &found.case)?;
+        }
         note_last(plan.out.as_deref(), &path)?;
         let replay = replay_line(&path, world);
-        progress.print(&describe(scenario, failed, Some(cases), world, &path, &replay));
+        progress.print(&describe(scenario, failed, Some(cases), world, &notes, &path, &replay));
     }
     Ok(())
 }

@@ -106,7 +106,8 @@ fn merge_prints_what_check_prints() {
     let arguments = ["--world", "sim", "--cases", "64", "--max-fail", "0"];
     let shards = Shards::of(folder.path(), 2, &arguments);
     let _ = fs::remove_dir_all(folder.path().join("scenarios/mine/cases"));
-    let whole = midput(folder.path(), &[&["check"], &arguments[..]].concat());
+    let whole = [&["check", "--no-shrink"], &arguments[..]].concat();
+    let whole = midput(folder.path(), &whole);
     let (_, told, status) = shards.merge(folder.path(), 1..=2);
     assert_eq!((status, whole.status.code()), (1, Some(1)));
     let lines = |text: &str| {

@@ -40,6 +40,12 @@ pub struct Line {
     pub text: String,
 }
 
+impl Line {
+    fn new(about: &str, text: &str) -> Self {
+        Self { about: about.to_owned(), text: text.to_owned() }
+    }
+}
+
 impl FailedCase {
     pub(super) fn of(
         scenario: &Scenario,
@@ -54,7 +60,7 @@ impl FailedCase {
         Self {
             position,
             number: outcome.case.number,
-            kinds: failures.iter().map(Failure::kind).collect(),
+            kinds: outcome.judged.verdict.kinds(),
             harm: failures
                 .iter()
                 .all(|it| matches!(it, Failure::Hazard(_) | Failure::Guarantee(_))),
@@ -64,17 +70,21 @@ impl FailedCase {
     }
 }
 
-/// A failing case in words. `cases` is how many the sweep had, if there was one, `saved` where
-/// the case is, and `replay` the whole line that runs it again.
+/// A failing case in words. `cases` is how many the sweep had, if there was one, `notes` what else
+/// is to be said of it by a word and a text, `saved` where the case is, and `replay` the whole line
+/// that runs it again.
 pub fn describe(
     scenario: &Scenario,
     outcome: &CaseOutcome,
     cases: Option<u64>,
     world: &str,
+    notes: &[(&str, String)],
     saved: &Path,
     replay: &str,
 ) -> String {
-    text(&outcome.case, &lines(scenario, outcome, world), cases, world, saved, replay)
+    let mut lines = lines(scenario, outcome, world);
+    lines.extend(notes.iter().map(|(about, text)| Line::new(about, text)));
+    text(&outcome.case, &lines, cases, world, saved, replay)
 }
 
 /// As [`describe`], of a failing case that a report kept.
@@ -117,10 +127,9 @@ fn text(
 
 /// What is said of a failing case: why it fails, who is blocked, and which kills landed.
 fn lines(scenario: &Scenario, outcome: &CaseOutcome, world: &str) -> Vec<Line> {
+    let scenario = outcome.case.scenario_or(scenario);
     let mut lines = Vec::new();
-    let mut line = |about: &str, text: &str| {
-        lines.push(Line { about: about.to_owned(), text: text.to_owned() });
-    };
+    let mut line = |about: &str, text: &str| lines.push(Line::new(about, text));
     if let Verdict::Fail(failures) = &outcome.judged.verdict {
         for failure in failures {
             failure_lines(scenario, &outcome.case.subject, failure, &mut line);
@@ -135,6 +144,9 @@ fn lines(scenario: &Scenario, outcome: &CaseOutcome, world: &str) -> Vec<Line> {
     }
     if world == "sim" {
         line("found by", &outcome.case.strategy.to_string());
+    }
+    if let Some(mutation) = &outcome.case.mutation {
+        line("mutant", &mutation.to_string());
     }
     lines
 }

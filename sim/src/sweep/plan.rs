@@ -11,6 +11,7 @@ use super::runner::{CaseOutcome, Runner, run_twice};
 use super::tally::{Frame, Tally};
 use crate::case::Case;
 use crate::kernel::SimulatedOs;
+use crate::mutation::Mutation;
 use crate::schedule::Strategies;
 use crate::settings::Shard;
 use crate::subject::Subject;
@@ -43,6 +44,8 @@ pub struct SweepOptions {
     pub time_any: bool,
     /// Who decides at the choices.
     pub strategies: Strategies,
+    /// How the code is altered, where it does not run as it is.
+    pub mutation: Option<Mutation>,
 }
 
 impl Default for SweepOptions {
@@ -59,6 +62,7 @@ impl Default for SweepOptions {
             twice: false,
             time_any: false,
             strategies: Strategies::default(),
+            mutation: None,
         }
     }
 }
@@ -176,15 +180,27 @@ impl<'a> Sweep<'a> {
         let worker = || Runner::new(self.scenario, self.lockstep);
         self.shared(CHUNK, watch, worker, |runner, index| {
             let (position, case, kept) = self.case(index);
-            let mut outcome = match self.options.twice {
-                true => run_twice::<Q>(runner, &case),
-                false => runner.run::<Q>(&case, None),
+            // A kept case may bring a program of its own.
+            let mut outcome = match case.program.as_deref() {
+                Some(own) => self.run_case::<Q>(&mut Runner::new(own, self.lockstep), &case),
+                None => self.run_case::<Q>(runner, &case),
             };
             if kept {
                 outcome.require_kills();
             }
             (position, outcome)
         })
+    }
+
+    fn run_case<Q: Subject<SimulatedOs>>(
+        &self,
+        runner: &mut Runner<'_>,
+        case: &Case,
+    ) -> CaseOutcome {
+        match self.options.twice {
+            true => run_twice::<Q>(runner, case),
+            false => runner.run::<Q>(case, None),
+        }
     }
 
     /// Runs the cases with real processes.
@@ -207,7 +223,8 @@ impl<'a> Sweep<'a> {
                     case.faults.clear();
                     case.time_any = false;
                 }
-                let mut outcome = run_until_it_lands(self.scenario, &case, native, watch.stop);
+                let mut outcome =
+                    run_until_it_lands(case.scenario_or(self.scenario), &case, native, watch.stop);
                 if kept {
                     outcome.require_kills();
                 }

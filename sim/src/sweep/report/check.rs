@@ -44,6 +44,8 @@ pub struct Options {
     pub subject: String,
     /// Who decided at the choices.
     pub strategy: String,
+    /// How the code was altered, if it was.
+    pub mutant: Option<String>,
     /// Simulated cases for each scenario, all shards together.
     pub cases: u64,
     /// A sweep ends after so many failing cases; 0 is never.
