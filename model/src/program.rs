@@ -387,4 +387,16 @@ impl Program {
         let lanes = self.processes[usize::from(process.0)].lanes.len();
         self.lane_of(process, u8::try_from(lanes).unwrap_or(u8::MAX).saturating_add(queue.0))
     }
+
+    /// The instructions of a lane, unless it is a feeder.
+    pub fn instructions_of(&self, lane: LaneId) -> Option<&[Instruction]> {
+        let mut index = usize::from(lane.0);
+        for process in &self.processes {
+            if let Some(lane) = process.lanes.get(index) {
+                return Some(&lane.instructions);
+            }
+            index = index.checked_sub(process.lanes.len() + self.queues.len())?;
+        }
+        None
+    }
 }

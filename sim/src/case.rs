@@ -24,8 +24,8 @@ pub struct Case {
     pub number: u64,
     /// Who decides at the choices, where none are recorded.
     pub strategy: StrategyName,
-    /// How many choices a run has, about: those of the longest run of the census. Strategies draw
-    /// places among so many.
+    /// How many choices a run has, about: the mean of the census. Strategies draw places among so
+    /// many.
     pub length: u32,
     /// Whether waits may expire from the moment that they block.
     pub time_any: bool,

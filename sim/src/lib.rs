@@ -9,6 +9,7 @@ pub mod kernel;
 mod payload;
 pub mod schedule;
 mod script;
+pub mod search;
 pub mod settings;
 pub mod subject;
 pub mod sweep;

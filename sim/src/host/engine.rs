@@ -196,9 +196,13 @@ impl<'a> Engine<'a> {
         let time_any = self.settings.time_any;
         let directives = self.directed.then_some(&*self.directives);
         list(kernel, enabled, kept, time_any, directives, alternatives);
+        let every_step = self.strategy.wants_every_step();
+        if every_step && alternatives.is_empty() {
+            alternatives.push(Alternative::Pass);
+        }
         let index = match alternatives.len() {
             0 => return self.pass(kernel).map(Some),
-            1 if !self.strategy.wants_every_step() => {
+            1 if !every_step => {
                 self.strategy.passed(alternatives[0]);
                 0
             }

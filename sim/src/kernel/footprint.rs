@@ -86,8 +86,8 @@ impl Cells {
     pub const ALL: Self = Self(0b1111);
 }
 
-/// What is touched after a step of this name.
-pub(crate) type MemoryOf = fn(&'static str) -> Cells;
+/// What a lane of this name touches after a step of this name.
+pub(crate) type MemoryOf = fn(&str, &'static str) -> Cells;
 
 // Where each kind of thing begins among the 256. What has no place any more touches everything.
 const LANES: (usize, usize) = (0, 64);
@@ -127,7 +127,9 @@ impl Kernel {
         let Some(parked) = self.parked(lane) else { return Footprint::default() };
         let process = self.process_of(lane);
         let awaits = self.objects(lane, &parked.request);
-        let Cells(cells) = (self.memory.0)(parked.site.name);
+        let prefix = self.process_name(process).len() + 1;
+        let name = self.lane_name(lane).get(prefix..).unwrap_or_default();
+        let Cells(cells) = (self.memory.0)(name, parked.site.name);
         let mut all = awaits.union(&lane_bits(lane));
         for cell in (0..4).filter(|cell| cells & (1 << cell) != 0) {
             all = all.union(&thing(MEMORY, usize::from(process.0) * 4 + cell));
@@ -220,7 +222,7 @@ pub(crate) struct Memory(pub MemoryOf);
 
 impl Default for Memory {
     fn default() -> Self {
-        Self(|_| Cells::ALL)
+        Self(|_, _| Cells::ALL)
     }
 }
 

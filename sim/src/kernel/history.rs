@@ -43,6 +43,11 @@ impl Kernel {
         self.processes.iter().any(|it| matches!(it.state, ProcessState::Dying(_)))
     }
 
+    /// Whether a lane has begun, whatever has become of it.
+    pub(crate) fn has_begun(&self, lane: LaneId) -> bool {
+        self.lanes[usize::from(lane.0)].begun
+    }
+
     /// Whether every lane that has begun has ended.
     pub(crate) fn lanes_ended(&self) -> bool {
         self.lanes.iter().all(|lane| lane.ended || !lane.begun)

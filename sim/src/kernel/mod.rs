@@ -17,7 +17,7 @@ use midput_model::program::{Exit, LaneId, ProcessId, Signal};
 use midput_model::step::StepResult;
 use midput_real::os::{Site, Wait};
 
-pub(crate) use footprint::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Footprint, Memory, lane_bits};
+pub(crate) use footprint::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Memory, lane_bits};
 pub use footprint::{Bits, Cells};
 pub use layout::Layout;
 pub(crate) use os::set_launch;

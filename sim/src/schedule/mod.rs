@@ -5,6 +5,7 @@ use crate::kernel::Kernel;
 
 mod bounded;
 mod drawn;
+mod exhaustive;
 mod follow;
 mod name;
 mod pct;
@@ -15,6 +16,7 @@ mod replay;
 
 pub use bounded::Bounded;
 pub use drawn::Drawn;
+pub use exhaustive::{Exhaustive, ExhaustiveOptions, Stood, Tally};
 pub use follow::Follow;
 pub use name::{PLACES_MAX, StrategyName, UnknownStrategy};
 pub use pct::Pct;
@@ -61,3 +63,6 @@ pub trait Strategy {
 pub fn describe(kernel: &Kernel, alternative: Alternative) -> String {
     crate::host::describe(kernel, 0, 1, alternative).text(kernel)
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,14 +6,13 @@ use std::str::FromStr;
 
 use super::{StrategyName, UnknownStrategy};
 
-/// The strategies of the portfolio, in their turns.
+/// The strategies of the portfolio, in their turns: one that changes lanes all the time, one that
+/// seldom does, and one that lets a lane fall far behind. What each is good at was measured on the
+/// bugs of `sim/tests/bugs` (docs/strategies.md).
 pub const PORTFOLIO: &[StrategyName] = &[
     StrategyName::Random,
-    StrategyName::Pct { depth: 3 },
-    StrategyName::Bounded { preemptions: 1 },
-    StrategyName::Random,
-    StrategyName::Pct { depth: 2 },
-    StrategyName::Bounded { preemptions: 2 },
+    StrategyName::Bounded { preemptions: 3 },
+    StrategyName::Pct { depth: 8 },
 ];
 
 /// What decides in the cases of a sweep.

@@ -24,6 +24,11 @@ impl<O: Os> Classic<O> {
     }
 }
 
+/// Whether a lane of this name is a feeder: a thread of the program has no such name.
+fn is_feeder(lane: &str) -> bool {
+    lane == "feed" || lane.starts_with("feed-")
+}
+
 impl<O: Os> Subject<O> for Classic<O> {
     fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self> {
         let queue = Queue::create(this, parameters.queue.maxsize as usize)?;
@@ -44,15 +49,16 @@ impl<O: Os> Subject<O> for Classic<O> {
         Ok(Self::new(Queue::attach(this, &handle)?, parameters))
     }
 
-    fn memory(step: &'static str) -> Cells {
+    fn memory(lane: &str, step: &'static str) -> Cells {
         // What only the program's own lanes use: whether the queue is closed, its feeder, its
         // finalizers, the process's threads and children.
         const PROGRAM: u8 = 0b01;
         // What they share with the feeder: the buffer.
         const BUFFER: u8 = 0b10;
         Cells(match step {
-            // After it, a put asks whether the feeder is started and may clear the buffer, and a
-            // feeder asks whether the buffer is empty.
+            // After it a feeder asks whether the buffer is empty, …
+            "notempty.lock" if is_feeder(lane) => BUFFER,
+            // … and a put whether the feeder is started, or it clears the buffer.
             "notempty.lock" => PROGRAM | BUFFER,
             "buffer.append" | "buffer.popleft" | "sentinel.append" => BUFFER,
             // The frame is its lane's own, and what is shared behind these is the kernel's.

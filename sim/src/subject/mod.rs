@@ -54,10 +54,10 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
         exported: &[Exported],
     ) -> io::Result<Self>;
 
-    /// What the code after a step of this name reads or writes of its process's own memory. It
-    /// is what tells an exhaustive search which orders of steps make no difference; the default
-    /// is right for every queue and slow.
-    fn memory(_step: &'static str) -> Cells {
+    /// What a lane (`main`, `feed`) reads or writes of its process's own memory in the code after a
+    /// step of this name. It is what tells an exhaustive search which orders of steps make no
+    /// difference; the default is right for every queue and slow.
+    fn memory(_lane: &str, _step: &'static str) -> Cells {
         Cells::ALL
     }
 

@@ -29,8 +29,8 @@ pub struct Census {
     pub waits: Vec<Site>,
     /// The steps of the longest run.
     pub steps_max: u64,
-    /// The choices of the run that had most.
-    pub choices_max: u32,
+    /// The choices of a run, on average.
+    pub choices_mean: u32,
 }
 
 /// Runs the scenario without kills and lists its sites.
@@ -41,7 +41,7 @@ pub fn census<Q: Subject<SimulatedOs>>(
 ) -> Census {
     let mut host = Host::default();
     let mut observers = Observers { sites: Some(SitesSeen::default()), ..Observers::default() };
-    let (mut steps_max, mut choices_max) = (0, 0);
+    let (mut steps_max, mut choices) = (0, 0);
     for run in 0..RUNS {
         let ran = host.run::<Q>(
             program,
@@ -51,7 +51,7 @@ pub fn census<Q: Subject<SimulatedOs>>(
             Settings::default(),
         );
         steps_max = steps_max.max(ran.steps);
-        choices_max = choices_max.max(u32::try_from(host.choices().len()).unwrap_or(u32::MAX));
+        choices += host.choices().len() as u64;
     }
     let seen = observers.sites.unwrap_or_default();
     let lanes = program.lanes();
@@ -61,7 +61,8 @@ pub fn census<Q: Subject<SimulatedOs>>(
         occurrence: site.occurrence,
         offset: 0,
     };
-    let mut found = Census { steps_max, choices_max, ..Census::default() };
+    let choices_mean = u32::try_from(choices.div_ceil(RUNS)).unwrap_or(u32::MAX);
+    let mut found = Census { steps_max, choices_mean, ..Census::default() };
     for site in seen.by_lane() {
         let Some(lane) = lanes.get(usize::from(site.lane.0)) else { continue };
         if site.transfer {
@@ -83,7 +84,7 @@ pub fn census<Q: Subject<SimulatedOs>>(
         }
     }
     let (kills, transfers) = (found.kills.len(), found.transfers.len());
-    tracing::info!(scenario = scenario.name, kills, transfers, steps_max, choices_max, "census");
+    tracing::info!(scenario = scenario.name, kills, transfers, steps_max, choices_mean, "census");
     found
 }
 

@@ -38,7 +38,7 @@ pub fn draw(
         seed,
         number,
         strategy: strategies.of(number, sites),
-        length: census.choices_max,
+        length: census.choices_mean,
         time_any,
         kills,
         holds: scenario.faults.holds.iter().map(|hold| hold.site.clone()).collect(),

@@ -1,0 +1,193 @@
+//! Every schedule of a scenario, one run after the other, and the ends that they come to.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use midput_model::program::{Exit, LaneId, Outcome, Program, Signal};
+use midput_model::queue::classic::{Classic, Ending as ModelEnding, LaneEnding, Time};
+use midput_scenarios::Scenario;
+
+use crate::check::Observers;
+use crate::host::{Anywhere, Directives, Ending, Host, Settings};
+use crate::kernel::{Kernel, SimulatedOs, with_kernel};
+use crate::schedule::{Exhaustive, ExhaustiveOptions, Tally};
+use crate::subject::Subject;
+
+/// What somebody can tell of a run that has come to its end: the same for the model.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndState {
+    /// By lane: what its calls returned, and where it is blocked for ever.
+    pub lanes: Vec<LaneEnding>,
+    /// By process: how it ended.
+    pub exits: Vec<Option<Exit>>,
+    /// The semaphores' values, in order of creation.
+    pub semaphores: Vec<u32>,
+    /// The bytes in the pipes, in order of creation.
+    pub pipes: Vec<u32>,
+}
+
+impl EndState {
+    fn of(kernel: &Kernel, program: &Program, observers: &Observers) -> Self {
+        let mut lanes: Vec<LaneEnding> = (0..kernel.lane_count())
+            .map(|_| LaneEnding { results: Vec::new(), blocked: None })
+            .collect();
+        let mut instructions = vec![0; lanes.len()];
+        for &(lane, outcome) in &observers.returns {
+            let lane = usize::from(lane.0);
+            let until = until_of(program, LaneId(lane as u8), instructions[lane]);
+            // A repeated call's idle tries are not kept; neither does the model.
+            let repeats = until.is_some_and(|until| until != outcome);
+            if !repeats || matches!(outcome, Outcome::Item(_)) {
+                lanes[lane].results.push(outcome);
+            }
+            instructions[lane] += usize::from(!repeats);
+        }
+        for (lane, entry) in (0u8..).map(LaneId).zip(&mut lanes) {
+            if let Some(parked) = kernel.parked(lane).filter(|_| !kernel.is_idle(lane)) {
+                let offset = u32::try_from(parked.site.offset).unwrap_or(u32::MAX);
+                entry.blocked = Some((parked.site.name, offset));
+            }
+        }
+        let processes = (0u8..).take(kernel.process_count());
+        let exits = processes.map(|it| kernel.process_state(midput_model::program::ProcessId(it)));
+        Self {
+            lanes,
+            exits: exits.map(|state| state.exit()).collect(),
+            semaphores: kernel.semaphores.iter().map(|it| it.semaphore.value()).collect(),
+            pipes: kernel.pipes.iter().map(|pipe| pipe.pipe.available()).collect(),
+        }
+    }
+}
+
+impl From<ModelEnding> for EndState {
+    fn from(ending: ModelEnding) -> Self {
+        // The queue makes `rlock`, `wlock` and `sem`, in this order.
+        let semaphores =
+            ending.objects.iter().flat_map(|&[slots, rlock, wlock, _]| [rlock, wlock, slots]);
+        Self {
+            semaphores: semaphores.collect(),
+            pipes: ending.objects.iter().map(|objects| objects[3]).collect(),
+            lanes: ending.lanes,
+            exits: ending.exits,
+        }
+    }
+}
+
+fn until_of(program: &Program, lane: LaneId, index: usize) -> Option<Outcome> {
+    program.instructions_of(lane)?.get(index)?.until
+}
+
+/// How a scenario is searched.
+#[derive(Clone, Copy, Debug)]
+pub struct SearchOptions {
+    /// With reduction or without, within a bound of preemptions or not.
+    pub exhaustive: ExhaustiveOptions,
+    /// The most runs; reaching it is told.
+    pub runs_max: u64,
+    /// How time passes.
+    pub time: Time,
+}
+
+impl Default for SearchOptions {
+    /// With reduction, ten million runs, patient time.
+    fn default() -> Self {
+        Self { exhaustive: ExhaustiveOptions::default(), runs_max: 10_000_000, time: Time::Patient }
+    }
+}
+
+/// What a search has come to.
+#[derive(Clone, Debug, Default)]
+pub struct Searched {
+    /// How many schedules were run, and how many of them broken off as redundant.
+    pub tally: Tally,
+    /// Steps, all together.
+    pub steps: u64,
+    /// Whether every schedule was run, or shown to be like one that was: then what was found is all
+    /// that there is.
+    pub complete: bool,
+    /// Every end that was reached, and by how many schedules.
+    pub ends: BTreeMap<EndState, u64>,
+}
+
+/// What may happen at any step of a search: the kills and faults that a scenario allows.
+pub fn anywhere(scenario: &Scenario) -> Anywhere {
+    let faults = &scenario.faults;
+    let signals =
+        if faults.signals.is_empty() { vec![Signal::Kill] } else { faults.signals.clone() };
+    Anywhere {
+        victims: faults.victims.clone(),
+        signals,
+        kills_left: faults.kills_max,
+        faults_left: u8::from(faults.short_transfers || faults.interruptions),
+    }
+}
+
+/// Runs every schedule of a scenario, with the kills and faults that it allows at every step.
+///
+/// # Errors
+/// The ending of the first run that did not end as a run does: a subject that does not do the same
+/// twice, or a program that cannot be set up.
+pub fn search<Q: Subject<SimulatedOs>>(
+    scenario: &Scenario,
+    options: SearchOptions,
+) -> Result<Searched, Ending> {
+    let program = Arc::new(scenario.program.clone());
+    let anywhere = anywhere(scenario);
+    let mut strategy = Exhaustive::new(options.exhaustive);
+    let mut host = Host::default();
+    let mut observers = Observers::default();
+    let settings = Settings { time_any: options.time == Time::Any, ..Settings::default() };
+    let mut searched = Searched::default();
+    for _ in 0..options.runs_max {
+        observers.reset(&program);
+        let mut directives = Directives::default();
+        directives.anywhere = Some(anywhere.clone());
+        let ran = host.run::<Q>(&program, &mut strategy, &mut directives, &mut observers, settings);
+        searched.steps += ran.steps;
+        match ran.ending {
+            Ending::AllEnded | Ending::Stuck => {
+                let end = with_kernel(|kernel| EndState::of(kernel, &program, &observers));
+                *searched.ends.entry(end).or_default() += 1;
+            }
+            Ending::Redundant => {}
+            other => return Err(other),
+        }
+        if !strategy.next() {
+            searched.complete = !strategy.tally().cut;
+            break;
+        }
+    }
+    searched.tally = strategy.tally();
+    Ok(searched)
+}
+
+/// The ends of the same scenario that its model can reach, each with the fewest actions that lead
+/// there; `None` where the model is too large to be explored within so many states.
+pub fn ends_of_model(
+    scenario: &Scenario,
+    time: Time,
+    states_max: usize,
+) -> Option<BTreeMap<EndState, u32>> {
+    use std::ops::ControlFlow;
+
+    use midput_model::explore::{Limits, explore};
+
+    let anywhere = anywhere(scenario);
+    let environment = midput_model::queue::classic::Environment {
+        time,
+        kills: anywhere.kills_left,
+        faults: anywhere.faults_left,
+        victims: anywhere.victims,
+        signals: anywhere.signals,
+        overdue: false,
+    };
+    let machine = Classic::new(scenario.program.clone(), environment);
+    let mut ends = BTreeMap::new();
+    let explored = explore(&machine, Limits { states_max }, |visit| {
+        if visit.is_end() {
+            ends.entry(EndState::from(machine.ending(visit.state))).or_insert(visit.depth);
+        }
+        ControlFlow::Continue(())
+    });
+    explored.complete().then_some(ends)
+}
