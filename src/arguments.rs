@@ -4,6 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use midput_model::mutant::Mutant;
+use midput_model::site::Site;
+use midput_sim::mutation::Against;
 use midput_sim::schedule::Strategies;
 use midput_sim::settings::{Shard, parse_seed, parse_time};
 
@@ -38,6 +41,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Run a saved case again.
     Replay(Replay),
+    /// Make a failing case as small as it goes while it shows the same.
+    Shrink(Shrink),
     /// Show what a saved case does, one event a line.
     Trace(Trace),
     /// Visit every state of a scenario's model: outcomes and shortest counterexamples.
@@ -88,6 +93,17 @@ pub(crate) struct Check {
     /// How time passes in simulation [default: patient].
     #[arg(long)]
     pub time: Option<Time>,
+    /// Run the code with one call altered, such as 'skip rlock.release', to see whether the checks
+    /// notice. In simulation only.
+    #[arg(long, value_name = "'CHANGE STEP'")]
+    pub mutant: Option<Mutant>,
+    /// What altered code is held against: the model as it is, the model altered in the same way,
+    /// or nothing but the guarantees [default: model].
+    #[arg(long, requires = "mutant", value_name = "model|mutant|nothing")]
+    pub against: Option<Against>,
+    /// Save failing cases as they were found.
+    #[arg(long)]
+    pub no_shrink: bool,
     /// Run every simulated case twice and compare.
     #[arg(long)]
     pub twice: bool,
@@ -120,6 +136,51 @@ pub(crate) struct Replay {
     /// How often.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub times: u32,
+    /// Go on where the recorded choices do not fit any more: `random`.
+    #[arg(long)]
+    pub then: Option<Then>,
+    /// What `--then random` draws from [default: the case's own seed].
+    #[arg(long, value_parser = seed, requires = "then")]
+    pub seed: Option<u64>,
+    /// Stop before this site, such as 'P1.feed write-body[1]'.
+    #[arg(long, value_name = "SITE")]
+    pub until: Option<Site>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Then {
+    /// By a drawn schedule.
+    Random,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shrink {
+    /// A case file, `last` for the last failing case, or `-` for standard input.
+    pub case: String,
+    /// The folder of the scenario files [default: ./scenarios, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    pub scenarios_in: Option<PathBuf>,
+    /// Where files were written when there is no folder of scenarios [default: target/midput].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Stop after so long with what has been found, such as 30s [default: when nothing gets
+    /// smaller].
+    #[arg(long, value_parser = time)]
+    pub budget: Option<Duration>,
+    /// What is printed: a case, or a Rust test that stands alone.
+    #[arg(long, default_value = "case")]
+    pub emit: Emit,
+    /// Where to [default: standard output].
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Emit {
+    /// A case file.
+    Case,
+    /// A test.
+    Rust,
 }
 
 #[derive(Debug, Args)]
@@ -169,6 +230,9 @@ pub(crate) struct Explore {
     /// Without kills, whatever the scenario allows.
     #[arg(long)]
     pub no_kills: bool,
+    /// Explore the model with one call altered, such as 'skip rlock.release'.
+    #[arg(long, value_name = "'CHANGE STEP'")]
+    pub mutant: Option<Mutant>,
     /// How time passes: a wait expires only when nothing else can happen, or at any moment.
     #[arg(long, default_value = "patient")]
     pub time: Time,

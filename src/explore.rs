@@ -25,6 +25,9 @@ const OUTCOMES_SHOWN: usize = 12;
 pub(crate) fn explore(arguments: &Explore) -> anyhow::Result<Status> {
     let selected = select(arguments.scenarios_in.as_deref(), None, &arguments.scenarios)?;
     let mut status = Status::Pass;
+    if let Some(mutant) = arguments.mutant {
+        outln!("mutant {mutant}: the model is altered");
+    }
     for scenario in &selected.scenarios {
         status = status.and(one(scenario, arguments));
     }
@@ -41,7 +44,11 @@ fn machine(scenario: &Scenario, arguments: &Explore) -> Machine {
         signals: scenario.faults.signals.clone(),
         overdue: any,
     };
-    Machine::new(scenario.program.clone(), environment)
+    let machine = Machine::new(scenario.program.clone(), environment);
+    match arguments.mutant {
+        Some(mutant) => machine.with_mutant(mutant),
+        None => machine,
+    }
 }
 
 fn one(scenario: &Scenario, arguments: &Explore) -> Status {

@@ -17,6 +17,7 @@ mod list;
 mod print;
 mod replay;
 mod select;
+mod shrink;
 mod table;
 
 fn main() -> ExitCode {
@@ -64,6 +65,7 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         None => check::check(&arguments.check, settings, verbose, color),
         Some(Command::Check(check)) => check::check(&check, settings, verbose, color),
         Some(Command::Replay(replay)) => replay::replay(&replay, settings),
+        Some(Command::Shrink(arguments)) => shrink::shrink(&arguments, settings),
         Some(Command::Trace(trace)) => replay::trace(&trace, settings),
         Some(Command::Explore(explore)) => explore::explore(&explore),
         Some(Command::List(list)) => list::list(&list),

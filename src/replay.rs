@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use midput_scenarios::Scenario;
 use midput_sim::case::Case;
+use midput_sim::schedule::{Random, Replay as Replaying, Until};
 use midput_sim::settings::Settings;
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{CaseOutcome, Failure, Runner, Verdict, describe};
@@ -24,8 +25,12 @@ pub(crate) struct Loaded {
     pub path: PathBuf,
 }
 
-fn load(name: &str, place: &Place, settings: &Settings) -> anyhow::Result<Loaded> {
-    let out = place.out.as_deref().or(settings.out.as_deref());
+/// Reads a case and finds its scenario: its own, or the one of its name.
+pub(crate) fn load(
+    name: &str,
+    scenarios_in: Option<&Path>,
+    out: Option<&Path>,
+) -> anyhow::Result<Loaded> {
     let (path, case) = match name {
         "-" => {
             let mut text = String::new();
@@ -48,7 +53,11 @@ fn load(name: &str, place: &Place, settings: &Settings) -> anyhow::Result<Loaded
         }
     };
     known_subject(&case)?;
-    let selected = select(place.scenarios_in.as_deref(), out, &[])?;
+    if let Some(program) = &case.program {
+        let scenario = (**program).clone();
+        return Ok(Loaded { case, scenario, path });
+    }
+    let selected = select(scenarios_in, out, &[])?;
     let found = selected.scenarios.into_iter().find(|it| it.name == case.scenario);
     let Some(scenario) = found else {
         bail!(
@@ -60,23 +69,74 @@ fn load(name: &str, place: &Place, settings: &Settings) -> anyhow::Result<Loaded
     Ok(Loaded { case, scenario, path })
 }
 
+fn load_from(name: &str, place: &Place, settings: &Settings) -> anyhow::Result<Loaded> {
+    let out = place.out.as_deref().or(settings.out.as_deref());
+    let loaded = load(name, place.scenarios_in.as_deref(), out)?;
+    if let (Some(mutation), WorldArgument::Native) = (&loaded.case.mutation, place.world) {
+        bail!("the case is of altered code ({mutation}), which runs in the simulation only");
+    }
+    Ok(loaded)
+}
+
 pub(crate) fn replay(arguments: &Replay, settings: &Settings) -> anyhow::Result<Status> {
-    let loaded = load(&arguments.case, &arguments.place, settings)?;
+    let loaded = load_from(&arguments.case, &arguments.place, settings)?;
     let mut status = Status::Pass;
-    for _ in 0..arguments.times {
+    for time in 0..arguments.times {
         let mut outcome = match arguments.place.world {
-            WorldArgument::Sim => {
-                let mut log = TraceLog::default();
-                let outcome = run(&loaded, &mut log);
-                out!("{}", text(&loaded.scenario, &outcome, &log, false));
-                outcome
-            }
+            WorldArgument::Sim => match simulate(&loaded, arguments, time)? {
+                Some(outcome) => outcome,
+                None => continue,
+            },
             WorldArgument::Native => native_case(&loaded.scenario, &loaded.case, settings)?,
         };
         outcome.require_kills();
         status = status.and(report(&loaded, &outcome, arguments.place.world));
     }
     Ok(status)
+}
+
+/// Runs a case once more in simulation and prints its trace. `None` where it was to stop at a site
+/// and did.
+fn simulate(loaded: &Loaded, arguments: &Replay, time: u32) -> anyhow::Result<Option<CaseOutcome>> {
+    let mut log = TraceLog::default();
+    if arguments.then.is_none() && arguments.until.is_none() {
+        let outcome = run(loaded, &mut log);
+        out!("{}", text(&loaded.scenario, &outcome, &log, false));
+        return Ok(Some(outcome));
+    }
+    let case = &loaded.case;
+    let Some(choices) = case.choices.clone() else {
+        bail!("the case has no recorded choices: there is nothing to go on from or to stop in");
+    };
+    let seed = arguments.seed.unwrap_or(case.seed);
+    let mut replay = Replaying::new(choices);
+    if arguments.then.is_some() {
+        replay = replay.then(Random::new(seed, u64::from(time)));
+    }
+    let mut runner = Runner::new(&loaded.scenario, true);
+    let Some(site) = &arguments.until else {
+        let outcome = runner.run_with::<Classic<_>>(case, &mut replay, Some(&mut log));
+        out!("{}", text(&loaded.scenario, &outcome, &log, false));
+        match replay.diverged() {
+            Some(diverged) => {
+                outln!("{diverged}");
+                outln!("went on from there at random, seed {seed:#x}, number {time}");
+            }
+            None => outln!("all recorded choices fit"),
+        }
+        return Ok(Some(outcome));
+    };
+    let mut until = Until::new(&mut replay, site.clone());
+    let outcome = runner.run_with::<Classic<_>>(case, &mut until, Some(&mut log));
+    if !until.reached {
+        outln!("the run never comes to {site}");
+        return Ok(Some(outcome));
+    }
+    let trace = text(&loaded.scenario, &outcome, &log, true);
+    // How it ends is not said of a run that was ended.
+    trace.lines().filter(|line| !line.starts_with('=')).for_each(|line| outln!("{line}"));
+    outln!("stopped before {site}");
+    Ok(None)
 }
 
 fn report(loaded: &Loaded, outcome: &CaseOutcome, world: WorldArgument) -> Status {
@@ -93,7 +153,7 @@ fn report(loaded: &Loaded, outcome: &CaseOutcome, world: WorldArgument) -> Statu
         Verdict::Fail(failures) => {
             let diverged = failures.iter().any(|failure| matches!(failure, Failure::Replay(_)));
             let replay = replay_line(&loaded.path, world);
-            let text = describe(&loaded.scenario, outcome, None, world, &loaded.path, &replay);
+            let text = describe(&loaded.scenario, outcome, None, world, &[], &loaded.path, &replay);
             out!("{text}");
             if diverged { Status::Diverged } else { Status::Violation }
         }
@@ -104,7 +164,7 @@ pub(crate) fn trace(arguments: &Trace, settings: &Settings) -> anyhow::Result<St
     if arguments.place.world != WorldArgument::Sim {
         bail!("only the simulation has one order of all events; 'replay --world native' runs it");
     }
-    let loaded = load(&arguments.case, &arguments.place, settings)?;
+    let loaded = load_from(&arguments.case, &arguments.place, settings)?;
     let mut log = TraceLog::default();
     let outcome = run(&loaded, &mut log);
     let text = text(&loaded.scenario, &outcome, &log, arguments.all_steps);

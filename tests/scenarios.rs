@@ -37,9 +37,9 @@ fn out(settings: &Settings) -> PathBuf {
 }
 
 fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> Report {
-    let mut runner = Runner::new(scenario, true);
     let mut outcomes: Vec<CaseOutcome> = Vec::new();
     for (_, case) in keep::kept(&root(), &scenario.name).unwrap_or_else(|error| panic!("{error}")) {
+        let mut runner = Runner::new(case.scenario_or(scenario), true);
         outcomes.push(runner.run::<Classic<_>>(&case, None));
     }
     let program = Arc::new(scenario.program.clone());
@@ -81,7 +81,7 @@ fn failures(scenario: &Scenario, report: &Report, settings: &Settings) -> String
         if settings.traces != Some(Traces::Off) {
             text += &trace_of(scenario, &failed.case);
         }
-        text += &describe(scenario, failed, Some(report.planned), "sim", &path, &replay);
+        text += &describe(scenario, failed, Some(report.planned), "sim", &[], &path, &replay);
     }
     text
 }
@@ -109,6 +109,7 @@ fn check_one(path: &Path, settings: &Settings) -> Result<(), String> {
         .iter()
         .find(|scenario| scenario.name == case.scenario)
         .ok_or_else(|| format!("{}: no scenario '{}'", path.display(), case.scenario))?;
+    let scenario = case.scenario_or(scenario);
     let mut log = TraceLog::default();
     let outcome = Runner::new(scenario, true).run::<Classic<_>>(&case, Some(&mut log));
     if settings.traces != Some(Traces::Off) {
@@ -118,7 +119,7 @@ fn check_one(path: &Path, settings: &Settings) -> Result<(), String> {
         return Ok(());
     }
     let replay = format!("MIDPUT_CASE={} cargo test --test scenarios", path.display());
-    Err(describe(scenario, &outcome, None, "sim", path, &replay))
+    Err(describe(scenario, &outcome, None, "sim", &[], path, &replay))
 }
 
 #[test]

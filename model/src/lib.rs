@@ -5,7 +5,8 @@
 //!
 //! - [`program`]: what the lanes of a scenario do, as data;
 //! - [`os`]: the kernel's objects (pipe, semaphore, process table) as values;
-//! - [`queue`]: the queue disciplines as machines over those objects;
+//! - [`queue`]: the queue disciplines as machines over those objects, and [`mutant`]: the same
+//!   with one call altered;
 //! - [`explore`] and [`contract`]: every reachable state of a machine, and the guarantees that a
 //!   history of calls, returns and deaths keeps or breaks.
 //!
@@ -15,6 +16,7 @@ pub mod contract;
 pub mod event;
 pub mod explore;
 pub mod machine;
+pub mod mutant;
 pub mod os;
 pub mod program;
 pub mod queue;

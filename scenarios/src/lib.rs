@@ -4,7 +4,7 @@
 //! A scenario is a TOML file that a person can read and write without knowing Rust; `README.md`
 //! beside this crate has its whole grammar. [`parse`] turns a text into a [`Scenario`],
 //! [`load_file`] and [`load_dir`] do it for files, and [`builtin`] gives the ones that are part of
-//! the program itself. Every mistake in a file is reported with its line and column.
+//! the program itself; [`write()`] gives the text of a scenario again. Every mistake in a file is reported with its line and column.
 //!
 //! ```
 //! let scenario = midput_scenarios::parse(
@@ -34,6 +34,7 @@ mod outcome;
 mod read;
 mod scenario;
 mod steps;
+mod write;
 
 pub use builtin::{builtin, builtin_sources};
 pub use error::{LoadError, Mistake};
@@ -44,3 +45,4 @@ pub use load::{load_dir, load_file, parse};
 pub use outcome::{NoOutcome, OutcomeName};
 pub use scenario::{Expect, Faults, Scenario, World};
 pub use steps::{FEEDER_STEPS, PROGRAM_STEPS};
+pub use write::write;

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use midput_model::site::Site;
-use midput_scenarios::KillPoint;
+use midput_scenarios::{KillPoint, Scenario};
 
+use crate::mutation::Mutation;
 use crate::schedule::StrategyName;
 
 /// The version of the text form that this crate writes. It reads version 1 as well, whose choices
@@ -38,8 +39,20 @@ pub struct Case {
     /// What was chosen wherever there was a choice: the position and what stood there. Without
     /// it the choices are drawn from seed and number.
     pub choices: Option<Vec<(usize, String)>>,
+    /// How the code is altered, and what it is held against, where it does not run as it is.
+    pub mutation: Option<Mutation>,
+    /// Its own scenario, where it is not the one in the file of its name: a smaller program that
+    /// shows the same.
+    pub program: Option<Box<Scenario>>,
     /// Why the case is kept.
     pub why: Option<String>,
+}
+
+impl Case {
+    /// The scenario that the case runs: its own, or else the one of its name.
+    pub fn scenario_or<'a>(&'a self, named: &'a Scenario) -> &'a Scenario {
+        self.program.as_deref().unwrap_or(named)
+    }
 }
 
 /// A fault beside a kill, at a site.
@@ -66,8 +79,11 @@ pub enum NoCase {
     /// The first line is not that of a case.
     #[error("line 1: a case begins with 'midput case {VERSION}'")]
     Head,
-    /// Written by another version.
-    #[error("line 1: this is a case of version {found}; this midput reads versions 1 to {VERSION}")]
+    /// Written by a version that this crate does not know.
+    #[error(
+        "line 1: this is a case of version {found}; this midput reads versions 1 to {VERSION}: \
+         replay it with the midput that wrote it"
+    )]
     Version {
         /// The version in the file.
         found: String,
@@ -78,6 +94,22 @@ pub enum NoCase {
         /// Which line, from 1.
         line: usize,
         /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A part of it is missing at its end.
+    #[error("{promised} {what} were promised, {found} are here: the file is cut short")]
+    Short {
+        /// Which part.
+        what: &'static str,
+        /// How many there should be.
+        promised: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Its own scenario is none.
+    #[error("the case's own program cannot be read: {problem}")]
+    Program {
+        /// What is wrong in it.
         problem: String,
     },
     /// A line that every case has is missing.
@@ -110,6 +142,9 @@ impl std::fmt::Display for Case {
                 FaultKind::Interrupt => writeln!(out, "interrupt {}", fault.site),
             };
         }
+        if let Some(mutation) = &self.mutation {
+            let _ = writeln!(out, "mutant {mutation}");
+        }
         if let Some(why) = &self.why {
             let _ = writeln!(out, "why {}", why.replace('\n', " "));
         }
@@ -118,6 +153,11 @@ impl std::fmt::Display for Case {
             for (index, text) in choices {
                 let _ = writeln!(out, "  {index} {text}");
             }
+        }
+        if let Some(program) = &self.program {
+            let text = midput_scenarios::write(program);
+            let _ = writeln!(out, "program {}", text.lines().count());
+            text.lines().for_each(|line| out.extend(["  ", line, "\n"]));
         }
         formatter.write_str(&out)
     }
@@ -158,13 +198,22 @@ struct Parser {
     faults: Vec<Fault>,
     choices: Option<Vec<(usize, String)>>,
     choices_promised: usize,
+    mutation: Option<Mutation>,
+    /// The lines of the case's own scenario, and how many were promised.
+    program: Option<(Vec<String>, usize)>,
     why: Option<String>,
 }
 
 impl Parser {
     fn line(&mut self, line: &str) -> Result<(), String> {
-        if let Some(choice) = line.strip_prefix("  ") {
-            return self.choice(choice);
+        if let Some(indented) = line.strip_prefix("  ") {
+            return match &mut self.program {
+                Some((lines, _)) => {
+                    lines.push(indented.to_owned());
+                    Ok(())
+                }
+                None => self.choice(indented),
+            };
         }
         let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
         let rest = rest.trim();
@@ -191,6 +240,10 @@ impl Parser {
             }),
             "short" => self.faults.push(short(rest)?),
             "why" => self.why = Some(rest.to_owned()),
+            "mutant" => {
+                self.mutation = Some(rest.parse().map_err(|error| format!("{error}"))?);
+            }
+            "program" => self.program = Some((Vec::new(), number(rest)?)),
             "choices" => {
                 self.choices_promised = number(rest)?;
                 self.choices = Some(Vec::new());
@@ -212,20 +265,19 @@ impl Parser {
 
     fn finish(self) -> Result<Case, NoCase> {
         let (seed, number) = self.drawn.ok_or(NoCase::Missing { key: "drawn" })?;
-        if let Some(choices) = &self.choices
-            && choices.len() != self.choices_promised
-        {
-            return Err(NoCase::Line {
-                line: 0,
-                problem: format!(
-                    "{} choices were promised, {} are here: the file is cut short",
-                    self.choices_promised,
-                    choices.len()
-                ),
-            });
+        if let Some(choices) = &self.choices {
+            promised("choices", self.choices_promised, choices.len())?;
         }
+        let scenario = self.scenario.ok_or(NoCase::Missing { key: "scenario" })?;
+        let program = self.program.map(|(lines, count)| {
+            promised("lines of the program", count, lines.len())?;
+            let program = midput_scenarios::parse(&scenario, &lines.join("\n"));
+            program.map(Box::new).map_err(|error| NoCase::Program { problem: error.to_string() })
+        });
         Ok(Case {
-            scenario: self.scenario.ok_or(NoCase::Missing { key: "scenario" })?,
+            program: program.transpose()?,
+            mutation: self.mutation,
+            scenario,
             subject: self.subject.ok_or(NoCase::Missing { key: "subject" })?,
             seed,
             number,
@@ -239,6 +291,11 @@ impl Parser {
             why: self.why,
         })
     }
+}
+
+/// A part of the file has as many lines as it says.
+fn promised(what: &'static str, promised: usize, found: usize) -> Result<(), NoCase> {
+    if promised == found { Ok(()) } else { Err(NoCase::Short { what, promised, found }) }
 }
 
 fn number<N: std::str::FromStr>(text: &str) -> Result<N, String> {

@@ -9,6 +9,7 @@ use midput_scenarios::{KillPoint, Place, Scenario};
 
 use crate::case::Case;
 use crate::host::Alternative;
+use crate::mutation::{Against, Mutation};
 use crate::schedule::{Follow, StrategyName};
 
 /// The case whose run is this path: its kills by their sites, and a strategy that follows it.
@@ -56,6 +57,8 @@ pub fn case_of(
         holds: Vec::new(),
         faults: Vec::new(),
         choices: None,
+        mutation: machine.mutant().map(|mutant| Mutation { mutant, against: Against::Mutant }),
+        program: None,
         why: None,
     };
     (case, Follow::new(alternatives))

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::case::{Case, NoCase};
 
+/// How the files of cases end that were shrunk.
+const ORIGINAL: &str = ".original.case";
+
 /// Why a case file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CaseFileError {
@@ -54,6 +57,7 @@ pub fn kept(root: &Path, scenario: &str) -> Result<Vec<(PathBuf, Case)>, CaseFil
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "case"));
+        paths.retain(|path| !path.to_string_lossy().ends_with(ORIGINAL));
         paths.sort();
         for path in paths {
             let case = read(&path)?;
@@ -75,6 +79,16 @@ pub fn save(root: &Path, case: &Case) -> io::Result<PathBuf> {
     let text = case.to_string();
     let path = folder.join(format!("{}.case", short_name(&text)));
     std::fs::write(&path, text)?;
+    Ok(path)
+}
+
+/// Saves the case that a saved one was shrunk from, beside it. It is not run again by itself.
+///
+/// # Errors
+/// What the system says where the file cannot be written.
+pub fn save_original(shrunk: &Path, original: &Case) -> io::Result<PathBuf> {
+    let path = PathBuf::from(format!("{}{ORIGINAL}", shrunk.with_extension("").display()));
+    std::fs::write(&path, original.to_string())?;
     Ok(path)
 }
 

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use midput_scenarios::{Scenario, World};
 use midput_sim::keep;
+use midput_sim::mutation::Mutation;
 use midput_sim::settings::{DEFAULT_SEED, Settings};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
@@ -17,7 +18,9 @@ use midput_sim::sweep::{
 use crate::arguments::{Check, Time, WorldArgument};
 use crate::case_file::{known_subject, last_file, native_options, replay_line};
 use crate::exit::Status;
+use crate::print::outln;
 use crate::select::{Selected, select};
+use crate::shrink::shrink_found;
 
 mod progress;
 mod summary;
@@ -26,6 +29,8 @@ use progress::Progress;
 
 /// Simulated cases for each scenario.
 const CASES: u64 = 512;
+/// How long the failing cases of one check are shrunk, all together.
+const SHRINK_BUDGET: Duration = Duration::from_secs(2);
 /// One native case for so many simulated ones.
 const NATIVE_SHARE: u64 = 10;
 
@@ -54,6 +59,16 @@ impl Plan {
             twice: arguments.twice || settings.twice.unwrap_or(false),
             time_any: arguments.time == Some(Time::Any),
             strategies: arguments.strategy.unwrap_or_default(),
+            mutation: arguments
+                .mutant
+                .map(|mutant| Mutation { mutant, against: arguments.against.unwrap_or_default() }),
+        };
+        let world = match (world, options.mutation) {
+            (Some(World::Native), Some(_)) => {
+                anyhow::bail!("a mutant runs in the simulation only; leave out --world native")
+            }
+            (None, Some(_)) => Some(World::Sim),
+            (world, _) => world,
         };
         let budget = arguments.budget.or(settings.budget);
         let out = arguments.out.as_deref().or(settings.out.as_deref());
@@ -65,6 +80,14 @@ impl Plan {
             native: native_options(arguments.hang_after.or(settings.hang_after))?,
             last: last_file(out),
         })
+    }
+
+    /// Where failing cases are saved: those of altered code are no cases of the scenarios.
+    fn cases_folder(&self, selected: &Selected) -> PathBuf {
+        match (self.options.mutation, self.last.parent()) {
+            (Some(_), Some(out)) => out.join("cases"),
+            _ => selected.cases.clone(),
+        }
     }
 
     fn print(&self, selected: &Selected) {
@@ -87,6 +110,13 @@ pub(crate) fn check(
     let out = arguments.out.as_deref().or(settings.out.as_deref());
     let selected = select(arguments.scenarios_in.as_deref(), out, &arguments.scenarios)?;
     let plan = Plan::new(arguments, settings)?;
+    if let Some(mutation) = plan.options.mutation {
+        outln!(
+            "mutant {}: the code is altered, and held against {}",
+            mutation.mutant,
+            mutation.against.in_words()
+        );
+    }
     if verbose {
         plan.print(&selected);
     }
@@ -104,6 +134,8 @@ pub(crate) fn check(
     let mut reports = Vec::new();
     let mut status = Status::Pass;
     let progress = Progress::new();
+    let shrinks = !arguments.no_shrink && settings.case.is_none();
+    let mut shrink_left = shrinks.then_some(SHRINK_BUDGET);
     for scenario in &selected.scenarios {
         if let Some(path) = &settings.case {
             let kept = keep::read(path)?;
@@ -114,7 +146,9 @@ pub(crate) fn check(
         for &world in plan.worlds.iter().filter(|world| scenario.worlds.contains(world)) {
             progress.at(&scenario.name, world.name());
             let report = one(scenario, world, &plan, settings, &selected, &stop, &progress)?;
-            status = status.and(conclude(scenario, &report, &plan, &selected, &progress)?);
+            let concluded =
+                conclude(scenario, &report, &plan, &selected, &progress, &mut shrink_left)?;
+            status = status.and(concluded);
             reports.push(report);
         }
     }
@@ -155,17 +189,20 @@ fn one(
     let mut outcomes = Vec::new();
     let kept = match &settings.case {
         Some(path) => vec![(path.clone(), keep::read(path)?)],
+        // What was kept is of the code as it is.
+        None if plan.options.mutation.is_some() => Vec::new(),
         None => keep::kept(&selected.cases, &scenario.name)?,
     };
-    let mut runner = Runner::new(scenario, true);
     for (_, case) in &kept {
         if stop() {
             break;
         }
         known_subject(case)?;
         let mut outcome = match world {
-            World::Sim => runner.run::<Classic<_>>(case, None),
-            _ => run_until_it_lands(scenario, case, &plan.native, stop),
+            World::Sim => {
+                Runner::new(case.scenario_or(scenario), true).run::<Classic<_>>(case, None)
+            }
+            _ => run_until_it_lands(case.scenario_or(scenario), case, &plan.native, stop),
         };
         outcome.require_kills();
         done(&outcome);
@@ -213,18 +250,30 @@ fn conclude(
     plan: &Plan,
     selected: &Selected,
     progress: &Progress,
+    shrink_left: &mut Option<Duration>,
 ) -> anyhow::Result<Status> {
     let verdict = report.verdict();
     let expected = matches!(scenario.expect, midput_scenarios::Expect::Fail { .. });
-    for failed in report.failures.iter().filter(|_| !expected) {
-        let path = keep::save(&selected.cases, &failed.case)?;
+    for found in report.failures.iter().filter(|_| !expected) {
+        let (shrunk, notes) = match shrink_left {
+            // What carries its own program was shrunk before.
+            Some(left) if report.world == "sim" && found.case.program.is_none() => {
+                shrink_found(scenario, found, left)
+            }
+            _ => (None, Vec::new()),
+        };
+        let failed = shrunk.as_ref().map_or(found, |shrunk| &shrunk.outcome);
+        let path = keep::save(&plan.cases_folder(selected), &failed.case)?;
+        if failed.case != found.case {
+            keep::save_original(&path, &found.case)?;
+        }
         if let Some(folder) = plan.last.parent() {
             std::fs::create_dir_all(folder)?;
         }
         std::fs::write(&plan.last, path.display().to_string())?;
         let cases = plan.options.cases;
         let replay = replay_line(&path, report.world);
-        let text = describe(scenario, failed, Some(cases), report.world, &path, &replay);
+        let text = describe(scenario, failed, Some(cases), report.world, &notes, &path, &replay);
         progress.print(&text);
     }
     Ok(match verdict {

@@ -123,6 +123,8 @@ fn case(scenario: &Scenario, number: u64) -> Case {
         holds: scenario.faults.holds.iter().map(|hold| hold.site.clone()).collect(),
         faults: Vec::new(),
         choices: None,
+        mutation: None,
+        program: None,
         why: None,
     }
 }

@@ -142,7 +142,7 @@ impl Lockstep {
         });
         let Some((item, bytes)) = item else { return Ok(()) };
         let header = self.machine.program().items[usize::from(item.0)].bytes.to_be_bytes();
-        let written = bytes.iter().skip(bytes.len() - moved as usize);
+        let written = bytes.iter().skip(bytes.len().saturating_sub(moved as usize));
         let differs =
             header.iter().skip(offset).zip(written).any(|(wanted, found)| wanted != found);
         if differs {

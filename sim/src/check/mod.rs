@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use midput_model::contract::{Monitor, Violation};
+use midput_model::contract::{Guarantee, Monitor, Violation};
 use midput_model::event::{End, Event};
 use midput_model::program::{LaneId, Outcome, ProcessId, Program, Signal};
 use midput_model::queue::classic;
@@ -37,6 +37,10 @@ pub struct Observers {
     pub returns: Vec<(LaneId, Outcome)>,
     /// How things stood at the end.
     pub end: End,
+    /// How much has happened: steps, expiries, kills and deaths.
+    pub actions: u64,
+    /// The guarantees that were broken before the end, each with the actions until it was.
+    pub broken: Vec<(Guarantee, u64)>,
 }
 
 /// What a kill found: where its victim's lanes stood and which locks they held.
@@ -71,6 +75,16 @@ impl Observers {
         self.kills.clear();
         self.returns.clear();
         self.end.blocked.clear();
+        self.actions = 0;
+        self.broken.clear();
+    }
+
+    /// Whether anybody wants to know of each step, beside what the calls return.
+    pub(crate) fn watch(&self) -> bool {
+        self.lockstep.is_some()
+            || self.monitor.is_some()
+            || self.trace.is_some()
+            || self.sites.is_some()
     }
 
     pub(crate) fn begin(&mut self, kernel: &mut Kernel) -> Result<(), Divergence> {
@@ -104,6 +118,7 @@ impl Observers {
         record: &Record,
         grant: Grant,
     ) -> Result<(), Divergence> {
+        self.actions += 1;
         let result = match &mut self.lockstep {
             Some(lockstep) => lockstep.step(kernel, record, grant),
             None => Ok(()),
@@ -131,6 +146,7 @@ impl Observers {
         process: ProcessId,
         signal: Signal,
     ) -> Result<(), Divergence> {
+        self.actions += 1;
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.killed(kernel, process, signal)?;
             if let (Some(found), true) = (self.kills.last_mut(), self.keep_states) {
@@ -150,6 +166,7 @@ impl Observers {
         kernel: &mut Kernel,
         process: ProcessId,
     ) -> Result<(), Divergence> {
+        self.actions += 1;
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.died(kernel, process)?;
         }
@@ -187,6 +204,8 @@ impl Observers {
             for event in &kernel.events {
                 monitor.observe(event);
             }
+            let fresh = monitor.found().iter().skip(self.broken.len());
+            self.broken.extend(fresh.map(|it| (it.guarantee, self.actions)));
         }
         if let Some(trace) = &mut self.trace {
             trace.note(kernel, record);

@@ -65,6 +65,7 @@ impl Choice {
     }
 }
 
+#[inline]
 pub(crate) fn describe(
     kernel: &Kernel,
     index: usize,
@@ -86,6 +87,20 @@ pub(crate) fn describe(
     Choice { index, of, alternative, step, occurrence }
 }
 
+/// The lanes that can do their step, where nothing else can happen.
+pub(super) fn list_lanes(mut can: u64, alternatives: &mut Vec<Alternative>) {
+    alternatives.clear();
+    while can != 0 {
+        alternatives.push(Alternative::Lane(first_of(can)));
+        can &= can - 1;
+    }
+}
+
+/// The first of a set of lanes, which has one.
+pub(super) fn first_of(lanes: u64) -> LaneId {
+    LaneId(lanes.trailing_zeros() as u8)
+}
+
 /// What can happen next, in a fixed order: lanes, expiries where time is any, deaths, kills, and
 /// where a search may do so, whatever it may do here.
 pub(super) fn list(
@@ -96,12 +111,7 @@ pub(super) fn list(
     directives: Option<&Directives>,
     alternatives: &mut Vec<Alternative>,
 ) {
-    alternatives.clear();
-    let mut can = enabled & !kept;
-    while can != 0 {
-        alternatives.push(Alternative::Lane(LaneId(can.trailing_zeros() as u8)));
-        can &= can - 1;
-    }
+    list_lanes(enabled & !kept, alternatives);
     let waiting = !enabled & !kept;
     if time_any {
         let all = (0u8..).take(kernel.lane_count()).map(LaneId);
@@ -114,11 +124,9 @@ pub(super) fn list(
         alternatives.extend(processes.filter(|&it| kernel.is_dying(it)).map(Alternative::Die));
     }
     let Some(directives) = directives else { return };
-    {
-        alternatives.extend(directives.due(kernel, enabled).map(Alternative::Kill));
-        let interruptions = directives.interruptions(kernel, waiting);
-        alternatives.extend(interruptions.map(Alternative::Interrupt));
-    }
+    alternatives.extend(directives.due(kernel, enabled).map(Alternative::Kill));
+    let interruptions = directives.interruptions(kernel, waiting);
+    alternatives.extend(interruptions.map(Alternative::Interrupt));
     if let Some(anywhere) = &directives.anywhere {
         let nothing = alternatives.is_empty();
         anywhere.list(kernel, enabled, alternatives);

@@ -1,12 +1,13 @@
 //! One run, step by step: what can happen, what is chosen, what it leads to. It polls nothing: a
 //! host does, and tells the engine.
 
+use midput_model::mutant::Mutant;
 use midput_model::program::{LaneId, ProcessId, Signal};
 
-use super::alternative::{Alternative, Choice, describe, list};
+use super::alternative::{Alternative, Choice, describe, first_of, list, list_lanes};
 use super::directive::Directives;
 use crate::check::{Divergence, Observers};
-use crate::kernel::{Grant, Kernel, with_kernel};
+use crate::kernel::{Grant, Kernel, Record, with_kernel};
 use crate::schedule::{Halt, ReplayDiverged, Strategy};
 
 /// How a run ended.
@@ -35,11 +36,13 @@ pub struct Settings {
     pub steps_max: u64,
     /// Whether a wait may expire from the moment that it blocks.
     pub time_any: bool,
+    /// How one call of the code is altered, if one is.
+    pub mutant: Option<Mutant>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { steps_max: 100_000, time_any: false }
+        Self { steps_max: 100_000, time_any: false, mutant: None }
     }
 }
 
@@ -51,7 +54,7 @@ pub enum Turn {
     /// To poll the lanes that the last step has started, each once.
     Started,
     /// Nothing more: the run has ended.
-    Over(Ending),
+    Over(Box<Ending>),
 }
 
 /// Memory that is kept between runs.
@@ -71,9 +74,13 @@ pub struct Engine<'a> {
     settings: Settings,
     /// Whether there are any directives.
     directed: bool,
+    /// Whether anybody wants to know of each step.
+    watched: bool,
+    /// Whether the strategy is asked at every step.
+    every_step: bool,
     steps: u64,
-    /// How the lane that is polled now was let, and whether its transfer was cut by force.
-    granted: (Grant, bool),
+    /// Whether the transfer of the lane that is polled now is cut short by force.
+    forced: bool,
 }
 
 impl<'a> Engine<'a> {
@@ -86,44 +93,61 @@ impl<'a> Engine<'a> {
         settings: Settings,
     ) -> Self {
         memory.choices.clear();
-        let granted = (Grant::Plain, false);
-        let directed = !directives.is_empty();
-        Self { memory, strategy, directives, observers, settings, directed, steps: 0, granted }
+        with_kernel(|kernel| kernel.mutant = settings.mutant);
+        Self {
+            directed: !directives.is_empty(),
+            watched: observers.watch(),
+            every_step: strategy.wants_every_step(),
+            memory,
+            strategy,
+            directives,
+            observers,
+            settings,
+            steps: 0,
+            forced: false,
+        }
     }
 
     /// The first lane has come to its first step.
     ///
     /// # Errors
     /// The ending, where the code begins otherwise than its model.
-    pub fn begin(&mut self) -> Result<(), Ending> {
-        with_kernel(|kernel| self.observers.begin(kernel)).map_err(Ending::Diverged)
+    pub fn begin(&mut self) -> Result<(), Box<Ending>> {
+        with_kernel(|kernel| {
+            kernel.noting = self.directed || self.watched;
+            self.observers.begin(kernel)
+        })
+        .map_err(diverged)
     }
 
     /// Goes on to the next lane that moves, or to the end. It is called first when the first lane
     /// has come to its first step, and then each time that what it has asked for is done.
     pub fn turn(&mut self) -> Turn {
-        with_kernel(|kernel| {
-            if kernel.started > 0 {
-                return Turn::Started;
+        with_kernel(|kernel| self.go_on(kernel))
+    }
+
+    // A function of its own, so that what lends the kernel is small enough to be inlined.
+    #[inline(never)]
+    fn go_on(&mut self, kernel: &mut Kernel) -> Turn {
+        if kernel.started > 0 {
+            return Turn::Started;
+        }
+        if let Some(record) = kernel.last.take()
+            && let Err(ending) = self.stepped(kernel, &record)
+        {
+            return Turn::Over(ending);
+        }
+        loop {
+            if self.steps >= self.settings.steps_max {
+                return Turn::Over(Box::new(Ending::StepLimit));
             }
-            if let Err(ending) = self.stepped(kernel) {
-                return Turn::Over(ending);
+            self.steps += 1;
+            match self.one(kernel) {
+                Ok(Some(lane)) => return Turn::Poll(lane),
+                Ok(None) => {}
+                Err(ending) => return Turn::Over(ending),
             }
-            loop {
-                if self.steps >= self.settings.steps_max {
-                    return Turn::Over(Ending::StepLimit);
-                }
-                self.steps += 1;
-                match self.one(kernel) {
-                    Ok(Some(lane)) => {
-                        kernel.current = lane;
-                        return Turn::Poll(lane);
-                    }
-                    Ok(None) => {}
-                    Err(ending) => return Turn::Over(ending),
-                }
-            }
-        })
+        }
     }
 
     /// Does what is decided elsewhere: no strategy is asked, and a lane that is to step must be able
@@ -132,17 +156,17 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// The ending, where the run is over.
-    pub fn happens(&mut self, alternative: Alternative) -> Result<Option<LaneId>, Ending> {
+    pub fn happens(&mut self, alternative: Alternative) -> Result<Option<LaneId>, Box<Ending>> {
         with_kernel(|kernel| {
-            self.stepped(kernel)?;
+            if let Some(record) = kernel.last.take() {
+                self.stepped(kernel, &record)?;
+            }
             if self.steps >= self.settings.steps_max {
-                return Err(Ending::StepLimit);
+                return Err(Box::new(Ending::StepLimit));
             }
             self.steps += 1;
-            self.observers.enabled(kernel, kernel.enabled(), 0).map_err(Ending::Diverged)?;
-            let lane = self.carry_out(kernel, alternative)?;
-            kernel.current = lane.unwrap_or(kernel.current);
-            Ok(lane)
+            self.observers.enabled(kernel, kernel.enabled(), 0).map_err(diverged)?;
+            self.carry_out(kernel, alternative)
         })
     }
 
@@ -152,6 +176,7 @@ impl<'a> Engine<'a> {
     }
 
     /// A lane was polled; `ended` where its body has returned.
+    #[inline]
     pub fn polled(&mut self, lane: LaneId, ended: bool) {
         if ended {
             with_kernel(|kernel| kernel.end_lane(lane));
@@ -165,17 +190,16 @@ impl<'a> Engine<'a> {
     }
 
     /// What the last step was is told to everybody.
-    fn stepped(&mut self, kernel: &mut Kernel) -> Result<(), Ending> {
-        let (grant, forced) = self.granted;
-        let Some(record) = kernel.last.take() else { return Ok(()) };
+    fn stepped(&mut self, kernel: &mut Kernel, record: &Record) -> Result<(), Box<Ending>> {
+        let grant = kernel.granted;
         if self.directed {
-            let completes = kernel.completed(&record);
-            self.directives.did(&record, completes);
-            if forced && matches!(grant, Grant::Limited(_)) {
-                self.directives.forced(&record);
+            let completes = kernel.completed(record);
+            self.directives.did(record, completes);
+            if self.forced && matches!(grant, Grant::Limited(_)) {
+                self.directives.forced(record);
             }
         }
-        self.observers.step(kernel, &record, grant).map_err(Ending::Diverged)
+        self.observers.step(kernel, record, grant).map_err(diverged)
     }
 
     /// The run is over: everybody is told. Returns its steps.
@@ -188,42 +212,80 @@ impl<'a> Engine<'a> {
     }
 
     /// One choice and what it leads to: a lane to poll, or something that is done already.
-    fn one(&mut self, kernel: &mut Kernel) -> Result<Option<LaneId>, Ending> {
+    fn one(&mut self, kernel: &mut Kernel) -> Result<Option<LaneId>, Box<Ending>> {
         let enabled = kernel.enabled();
         let kept = if self.directed { kernel.kept(self.directives) } else { 0 };
-        self.observers.enabled(kernel, enabled, kept).map_err(Ending::Diverged)?;
-        let alternatives = &mut self.memory.alternatives;
+        if self.watched {
+            self.observers.enabled(kernel, enabled, kept).map_err(diverged)?;
+        }
         let time_any = self.settings.time_any;
+        let plain = !self.directed && !time_any && !self.every_step;
+        if plain && !kernel.signals_under_way() {
+            return self.one_lane(kernel, enabled);
+        }
+        let alternatives = &mut self.memory.alternatives;
         let directives = self.directed.then_some(&*self.directives);
         list(kernel, enabled, kept, time_any, directives, alternatives);
-        let every_step = self.strategy.wants_every_step();
-        if every_step && alternatives.is_empty() {
+        if self.every_step && alternatives.is_empty() {
             alternatives.push(Alternative::Pass);
         }
-        let index = match alternatives.len() {
-            0 => return self.pass(kernel).map(Some),
-            1 if !every_step => {
-                self.strategy.passed(alternatives[0]);
+        let index = match alternatives[..] {
+            [] => return self.pass(kernel).map(Some),
+            [only] if !self.every_step => {
+                self.strategy.passed(only);
                 0
             }
-            _ => self.strategy.choose(kernel, alternatives).map_err(|halt| match halt {
+            _ => self.choose(kernel)?,
+        };
+        let chosen = self.memory.alternatives[index];
+        self.record(kernel, index, chosen);
+        self.carry_out(kernel, chosen)
+    }
+
+    /// The same where nothing can happen but that a lane does its step, which is most often so.
+    fn one_lane(&mut self, kernel: &mut Kernel, can: u64) -> Result<Option<LaneId>, Box<Ending>> {
+        if can == 0 {
+            return self.pass(kernel).map(Some);
+        }
+        let mut lane = first_of(can);
+        if can.is_power_of_two() {
+            self.strategy.passed(Alternative::Lane(lane));
+        } else {
+            list_lanes(can, &mut self.memory.alternatives);
+            let index = self.choose(kernel)?;
+            if let Alternative::Lane(chosen) = self.memory.alternatives[index] {
+                lane = chosen;
+            }
+            self.record(kernel, index, Alternative::Lane(lane));
+        }
+        self.grant(kernel, lane, Grant::Plain);
+        Ok(Some(lane))
+    }
+
+    /// The strategy chooses among the alternatives.
+    fn choose(&mut self, kernel: &Kernel) -> Result<usize, Box<Ending>> {
+        self.strategy.choose(kernel, &self.memory.alternatives).map_err(|halt| {
+            Box::new(match halt {
                 Halt::Diverged(diverged) => Ending::Replay(diverged),
                 Halt::Redundant => Ending::Redundant,
-            })?,
-        };
-        let of = alternatives.len();
-        let alternative = alternatives[index];
+            })
+        })
+    }
+
+    /// What was chosen belongs to the case where there was something else.
+    #[inline]
+    fn record(&mut self, kernel: &Kernel, index: usize, chosen: Alternative) {
+        let of = self.memory.alternatives.len();
         if of > 1 {
-            self.memory.choices.push(describe(kernel, index, of, alternative));
+            self.memory.choices.push(describe(kernel, index, of, chosen));
         }
-        self.carry_out(kernel, alternative)
     }
 
     fn carry_out(
         &mut self,
         kernel: &mut Kernel,
         alternative: Alternative,
-    ) -> Result<Option<LaneId>, Ending> {
+    ) -> Result<Option<LaneId>, Box<Ending>> {
         let (lane, grant) = match alternative {
             Alternative::Lane(lane) => {
                 let parked = kernel.parked(lane).filter(|_| self.directed);
@@ -240,7 +302,7 @@ impl<'a> Engine<'a> {
             Alternative::Die(process) => {
                 kernel.die(process);
                 let died = self.observers.died(kernel, process);
-                return died.map(|()| None).map_err(Ending::Diverged);
+                return died.map(|()| None).map_err(diverged);
             }
             Alternative::Kill(index) => {
                 let (process, signal) = self.directives.land(index);
@@ -260,24 +322,25 @@ impl<'a> Engine<'a> {
         kernel: &mut Kernel,
         process: ProcessId,
         signal: Signal,
-    ) -> Result<Option<LaneId>, Ending> {
+    ) -> Result<Option<LaneId>, Box<Ending>> {
         self.observers.before_kill(kernel, process);
         kernel.kill(process, signal);
         let killed = self.observers.killed(kernel, process, signal);
-        killed.map(|()| None).map_err(Ending::Diverged)
+        killed.map(|()| None).map_err(diverged)
     }
 
     /// Lets a lane do its step, once its host polls it.
     fn grant(&mut self, kernel: &mut Kernel, lane: LaneId, grant: Grant) {
-        self.granted = match grant {
+        let (grant, forced) = match grant {
             Grant::Plain | Grant::Expired => (grant, false),
             _ => effective(kernel, lane, grant),
         };
-        kernel.let_go(lane, self.granted.0);
+        self.forced = forced;
+        kernel.let_go(lane, grant);
     }
 
     /// Time passes to the earliest deadline; without one the run is over.
-    fn pass(&mut self, kernel: &mut Kernel) -> Result<LaneId, Ending> {
+    fn pass(&mut self, kernel: &mut Kernel) -> Result<LaneId, Box<Ending>> {
         let kept = kernel.kept(self.directives);
         if let Some((lane, deadline)) = kernel.next_deadline(kept) {
             kernel.clock = kernel.clock.max(deadline);
@@ -285,12 +348,16 @@ impl<'a> Engine<'a> {
             self.grant(kernel, lane, Grant::Expired);
             return Ok(lane);
         }
-        Err(match self.observers.compare_end(kernel) {
+        Err(Box::new(match self.observers.compare_end(kernel) {
             Err(divergence) => Ending::Diverged(divergence),
             Ok(()) if kernel.all_ended() => Ending::AllEnded,
             Ok(()) => Ending::Stuck,
-        })
+        }))
     }
+}
+
+fn diverged(divergence: Divergence) -> Box<Ending> {
+    Box::new(Ending::Diverged(divergence))
 }
 
 /// A limit matters only where the transfer would move more by itself: then it is cut by force. A

@@ -90,7 +90,7 @@ fn prepare_kernel(layout: &Arc<Layout>) {
     while take_spawned().is_some() {}
     with_kernel(|kernel| {
         kernel.reset(layout);
-        kernel.memory = Memory::default();
+        kernel.memory = Memory::UNKNOWN;
         kernel.begin_lane(LaneId(0));
     });
 }
@@ -206,7 +206,7 @@ impl Host {
         place(futures, LaneId(0), main);
         poll(futures, LaneId(0), &mut engine);
         let ending = match engine.begin() {
-            Err(ending) => ending,
+            Err(ending) => *ending,
             Ok(()) => loop {
                 match engine.turn() {
                     Turn::Poll(lane) => poll(futures, lane, &mut engine),
@@ -217,7 +217,7 @@ impl Host {
                             poll(futures, lane, &mut engine);
                         }
                     }
-                    Turn::Over(ending) => break ending,
+                    Turn::Over(ending) => break *ending,
                 }
             },
         };
@@ -249,6 +249,7 @@ fn place(futures: &mut Vec<Option<LaneFuture>>, lane: LaneId, future: LaneFuture
 }
 
 /// Polls a lane once: it does its step and goes on to its next.
+#[inline]
 fn poll(futures: &mut [Option<LaneFuture>], lane: LaneId, engine: &mut Engine<'_>) {
     let Some(future) = futures.get_mut(usize::from(lane.0)) else { return };
     let Some(body) = future else { return };

@@ -33,10 +33,10 @@ impl Kernel {
     /// are (`LC11`).
     fn end_process(&mut self, process: ProcessId) {
         let Some(exit) = self.process_state(process).exit() else { return };
-        for lane in &mut self.lanes {
+        for index in (0u8..).take(self.lanes.len()) {
+            let lane = &self.lanes[usize::from(index)];
             if lane.process == process && lane.begun {
-                lane.ended = true;
-                lane.parked = None;
+                self.end_lane(LaneId(index));
             }
         }
         let entry = &mut self.processes[usize::from(process.0)];
@@ -54,7 +54,7 @@ impl Kernel {
         }
     }
 
-    /// A lane has returned from its body.
+    /// A lane has returned from its body, or its process is dead: it does no further step.
     pub(crate) fn end_lane(&mut self, lane: LaneId) {
         let lane = &mut self.lanes[usize::from(lane.0)];
         lane.ended = true;

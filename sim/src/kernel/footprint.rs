@@ -37,11 +37,6 @@ impl Bits {
         self.0.iter().zip(&other.0).any(|(own, other)| own & other != 0)
     }
 
-    /// Whether everything of `other` is in the set.
-    pub fn covers(&self, other: &Self) -> bool {
-        self.0.iter().zip(&other.0).all(|(own, other)| other & !own == 0)
-    }
-
     /// What is in either.
     #[must_use]
     pub fn union(mut self, other: &Self) -> Self {
@@ -54,11 +49,6 @@ impl Bits {
     pub fn without(mut self, other: &Self) -> Self {
         self.0.iter_mut().zip(&other.0).for_each(|(own, other)| *own &= !other);
         self
-    }
-
-    /// Whether nothing is in it.
-    pub fn is_empty(&self) -> bool {
-        self.0 == [0; 4]
     }
 
     /// What is in it, lowest first.
@@ -112,29 +102,19 @@ pub(crate) fn lane_bits(lane: LaneId) -> Bits {
     thing(LANES, usize::from(lane.0))
 }
 
-/// What one step touches.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Footprint {
-    /// All that it touches.
-    pub all: Bits,
-    /// Those of them that can make the step possible where it is not.
-    pub awaits: Bits,
-}
-
 impl Kernel {
     /// What the step touches that a lane stands at.
-    pub(crate) fn footprint(&self, lane: LaneId) -> Footprint {
-        let Some(parked) = self.parked(lane) else { return Footprint::default() };
+    pub(crate) fn footprint(&self, lane: LaneId) -> Bits {
+        let Some(parked) = self.parked(lane) else { return Bits::NONE };
         let process = self.process_of(lane);
-        let awaits = self.objects(lane, &parked.request);
         let prefix = self.process_name(process).len() + 1;
         let name = self.lane_name(lane).get(prefix..).unwrap_or_default();
         let Cells(cells) = (self.memory.0)(name, parked.site.name);
-        let mut all = awaits.union(&lane_bits(lane));
+        let mut all = self.objects(lane, &parked.request).union(&lane_bits(lane));
         for cell in (0..4).filter(|cell| cells & (1 << cell) != 0) {
             all = all.union(&thing(MEMORY, usize::from(process.0) * 4 + cell));
         }
-        Footprint { all, awaits }
+        all
     }
 
     fn objects(&self, lane: LaneId, request: &Request) -> Bits {
@@ -216,14 +196,13 @@ fn pipe_of(end: PipeEnd) -> usize {
     }
 }
 
-/// What a process's memory is divided into, where nobody says.
+/// What a process's memory is divided into.
 #[derive(Clone, Copy)]
 pub(crate) struct Memory(pub MemoryOf);
 
-impl Default for Memory {
-    fn default() -> Self {
-        Self(|_, _| Cells::ALL)
-    }
+impl Memory {
+    /// Where nobody says.
+    pub(crate) const UNKNOWN: Self = Self(|_, _| Cells::ALL);
 }
 
 impl std::fmt::Debug for Memory {

@@ -30,7 +30,8 @@ impl Kernel {
     /// Lets a lane do the step that it stands at.
     pub(crate) fn let_go(&mut self, lane: LaneId, grant: Grant) {
         self.last = None;
-        self.lanes[usize::from(lane.0)].grant = grant;
+        self.current = lane;
+        self.granted = grant;
     }
 
     /// Whether a process was sent a signal and is not dead yet.

@@ -6,10 +6,12 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use midput_model::event::Event;
+use midput_model::mutant::{Change, Mutant};
 use midput_model::os::pipe::{Pipe, Taken, Written};
 use midput_model::os::process::ProcessState;
 use midput_model::os::semaphore::Semaphore;
@@ -105,6 +107,8 @@ pub struct Parked {
     pub site: Site,
     /// The n-th time that the lane comes to a step of this name, from 1.
     pub occurrence: u32,
+    /// How the run's mutant alters the step.
+    pub(crate) change: Option<Change>,
 }
 
 /// How the host lets a lane do its step.
@@ -145,12 +149,12 @@ pub(crate) struct KernelLane {
     pub process: ProcessId,
     pub begun: bool,
     pub ended: bool,
+    /// The step that it stands at; that which it is doing, while it runs.
     pub parked: Option<Parked>,
-    pub grant: Grant,
-    /// How often it came to each step name.
+    /// How often it came to each step name, in this run.
     pub occurrences: Vec<(&'static str, u32)>,
-    /// Where the latest step stands among them.
-    latest: usize,
+    /// Where the next step stands among them, if it comes as before.
+    next: usize,
 }
 
 /// A process, as the kernel sees it.
@@ -204,7 +208,7 @@ pub(crate) struct Monitor {
 }
 
 /// The kernel of one simulation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Kernel {
     pub(crate) clock: Duration,
     pub(crate) lanes: Vec<KernelLane>,
@@ -214,8 +218,13 @@ pub struct Kernel {
     /// Every pipe, in order of creation.
     pub pipes: Vec<KernelPipe>,
     pub(crate) monitors: Vec<Monitor>,
+    /// The lane that does its step.
     pub(crate) current: LaneId,
-    /// The step that was done last.
+    /// How it was let.
+    pub(crate) granted: Grant,
+    /// Whether anybody wants to know what the steps do.
+    pub(crate) noting: bool,
+    /// The step that was done last, where somebody does.
     pub(crate) last: Option<Record>,
     /// How many lanes the last step started, which its host has not taken over.
     pub(crate) started: u32,
@@ -223,8 +232,10 @@ pub struct Kernel {
     pub(crate) events: Vec<Event>,
     /// The processes that have begun to leave, one bit for each.
     pub(crate) left: u64,
+    /// How this run's code is altered, if it is.
+    pub(crate) mutant: Option<Mutant>,
     /// What the code after each step touches of its process's memory.
-    pub(crate) memory: footprint::Memory,
+    pub(crate) memory: Memory,
     /// What the run began with.
     layout: Option<Arc<Layout>>,
     /// Lanes of threads of earlier runs, for their memory.
@@ -232,6 +243,29 @@ pub struct Kernel {
 }
 
 impl Kernel {
+    /// A kernel without a process.
+    pub(crate) const fn new() -> Self {
+        Self {
+            clock: Duration::ZERO,
+            lanes: Vec::new(),
+            processes: Vec::new(),
+            semaphores: Vec::new(),
+            pipes: Vec::new(),
+            monitors: Vec::new(),
+            current: LaneId(0),
+            granted: Grant::Plain,
+            noting: false,
+            last: None,
+            started: 0,
+            events: Vec::new(),
+            left: 0,
+            mutant: None,
+            memory: Memory::UNKNOWN,
+            layout: None,
+            spare_lanes: Vec::new(),
+        }
+    }
+
     /// Empties the kernel for the next run, keeping its memory.
     pub(crate) fn reset(&mut self, layout: &Arc<Layout>) {
         self.clock = Duration::ZERO;
@@ -332,13 +366,6 @@ impl Kernel {
         enabled
     }
 
-    /// The pipe end that a descriptor of a lane's process is, unless it is closed.
-    fn lane_end(&self, lane: usize, descriptor: usize) -> Option<PipeEnd> {
-        let process = self.lanes[lane].process;
-        let descriptors = &self.processes[usize::from(process.0)].descriptors;
-        descriptors.get(descriptor).copied().flatten()
-    }
-
     fn is_one_try(&self, request: &Request) -> bool {
         match wait_of(request) {
             Some(Wait::Try) => true,
@@ -347,41 +374,20 @@ impl Kernel {
         }
     }
 
+    #[inline]
     fn is_available(&self, lane: usize, request: &Request) -> bool {
         match *request {
             Request::SemaphoreWait { semaphore, .. } => {
                 self.semaphores[semaphore].semaphore.value() > 0
             }
-            // A step on a closed descriptor does not wait: it fails.
             Request::Read { descriptor } | Request::Poll { descriptor, .. } => {
-                match self.lane_end(lane, descriptor) {
-                    Some(PipeEnd::Reader(pipe)) => {
-                        self.pipes[pipe].pipe.preview_read(1) != Taken::WouldBlock
-                    }
-                    _ => true,
-                }
+                self.is_readable(lane, descriptor)
             }
             Request::Write { descriptor, bytes, in_call } => {
-                let Some(PipeEnd::Writer(pipe)) = self.lane_end(lane, descriptor) else {
-                    return true;
-                };
-                let pipe = &self.pipes[pipe].pipe;
-                let written = if in_call {
-                    pipe.preview_continue_write(bytes)
-                } else {
-                    pipe.preview_write(bytes)
-                };
-                written != Written::WouldBlock
+                self.is_writable(lane, descriptor, bytes, in_call)
             }
             Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
-            Request::MonitorWake { monitor } => {
-                let monitor = &self.monitors[monitor];
-                monitor.locked_by.is_none()
-                    && monitor
-                        .sleepers
-                        .iter()
-                        .any(|&(sleeper, notified)| usize::from(sleeper.0) == lane && notified)
-            }
+            Request::MonitorWake { monitor } => self.is_woken(lane, monitor),
             Request::ThreadJoin { lane } => self.lanes[usize::from(lane.0)].ended,
             Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
                 self.process_state(process).exit().is_some()
@@ -398,6 +404,45 @@ impl Kernel {
             | Request::ProcessSignal { .. }
             | Request::ProcessExit => true,
         }
+    }
+
+    /// The pipe end that a descriptor of a lane's process is, unless it is closed.
+    fn lane_end(&self, lane: usize, descriptor: usize) -> Option<PipeEnd> {
+        let process = self.lanes[lane].process;
+        let descriptors = &self.processes[usize::from(process.0)].descriptors;
+        descriptors.get(descriptor).copied().flatten()
+    }
+
+    /// Whether a read does not wait. On a closed descriptor it does not: it fails.
+    #[inline(never)]
+    fn is_readable(&self, lane: usize, descriptor: usize) -> bool {
+        match self.lane_end(lane, descriptor) {
+            Some(PipeEnd::Reader(pipe)) => {
+                self.pipes[pipe].pipe.preview_read(1) != Taken::WouldBlock
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a write does not wait. On a closed descriptor it does not: it fails.
+    #[inline(never)]
+    fn is_writable(&self, lane: usize, descriptor: usize, bytes: u32, in_call: bool) -> bool {
+        let Some(PipeEnd::Writer(pipe)) = self.lane_end(lane, descriptor) else {
+            return true;
+        };
+        let pipe = &self.pipes[pipe].pipe;
+        let written =
+            if in_call { pipe.preview_continue_write(bytes) } else { pipe.preview_write(bytes) };
+        written != Written::WouldBlock
+    }
+
+    /// Whether a sleeper was notified and finds the lock free.
+    #[inline(never)]
+    fn is_woken(&self, lane: usize, monitor: usize) -> bool {
+        let monitor = &self.monitors[monitor];
+        let is_notified =
+            |&(sleeper, notified): &(LaneId, bool)| usize::from(sleeper.0) == lane && notified;
+        monitor.locked_by.is_none() && monitor.sleepers.iter().any(is_notified)
     }
 
     /// The first lane among those with the earliest deadline, and that deadline.
@@ -431,31 +476,38 @@ impl Kernel {
     }
 
     /// The lane comes to a step.
+    #[inline(never)]
     pub(crate) fn park(&mut self, request: Request, site: Site) {
         let lane = &mut self.lanes[usize::from(self.current.0)];
         let continues = site.offset > 0 || matches!(request, Request::Write { in_call: true, .. });
         let occurrence = lane.occurrence(site.name, !continues);
-        lane.parked = Some(Parked { request, site, occurrence });
+        let change = self.mutant.and_then(|mutant| mutant.alters(site.name));
+        let request = change.map_or(request, |change| altered(request, change));
+        lane.parked = Some(Parked { request, site, occurrence, change });
     }
 
-    /// The lane does its step: the kernel notes it and says how it was let.
-    pub(crate) fn unpark(&mut self) -> (Parked, Grant) {
-        let lane = &mut self.lanes[usize::from(self.current.0)];
-        let grant = std::mem::take(&mut lane.grant);
-        let parked = lane.parked.take().unwrap_or(Parked {
-            request: Request::Point,
-            site: Site::new("lost"),
-            occurrence: 0,
-        });
-        (parked, grant)
+    /// How the step is altered that the current lane does.
+    pub(crate) fn change(&self) -> Option<Change> {
+        self.parked(self.current).and_then(|parked| parked.change)
     }
 
-    /// Notes what the step of the current lane did.
-    pub(crate) fn note(&mut self, parked: &Parked, result: StepResult, total: u32) {
-        self.last = Some(Record {
-            lane: self.current,
-            site: parked.site,
-            occurrence: parked.occurrence,
+    /// Whether the step is left out that the current lane does.
+    pub(crate) fn skips(&self) -> bool {
+        self.mutant.is_some() && self.change() == Some(Change::Skip)
+    }
+
+    /// Notes what the step of the current lane did, where somebody wants to know.
+    #[inline]
+    pub(crate) fn note(&mut self, result: StepResult, total: u32) {
+        if !self.noting {
+            return;
+        }
+        let lane = self.current;
+        let parked = &self.lanes[usize::from(lane.0)].parked;
+        self.last = parked.as_ref().map(|&Parked { site, occurrence, .. }| Record {
+            lane,
+            site,
+            occurrence,
             result,
             total,
         });
@@ -486,9 +538,8 @@ impl KernelLane {
             begun: false,
             ended: false,
             parked: None,
-            grant: Grant::Plain,
             occurrences: Vec::new(),
-            latest: 0,
+            next: 0,
         }
     }
 
@@ -497,34 +548,50 @@ impl KernelLane {
         self.begun = false;
         self.ended = false;
         self.parked = None;
-        self.grant = Grant::Plain;
-        self.occurrences.clear();
-        self.latest = 0;
+        // The names stay: most often it comes to the same steps again, in the same order.
+        self.occurrences.iter_mut().for_each(|(_, count)| *count = 0);
+        self.next = 0;
     }
 
+    /// How often the lane has come to steps of this name, with this time where it counts.
+    #[inline]
     fn occurrence(&mut self, step: &'static str, counts: bool) -> u32 {
         // Lanes go in circles: most often the step is the one that came after the latest before.
-        let next = self.latest + 1;
-        let guess = if next < self.occurrences.len() { next } else { 0 };
-        let is_same = |(name, _): &(&'static str, u32)| std::ptr::eq(*name, step);
-        let found = if self.occurrences.get(guess).is_some_and(is_same) {
-            Some(guess)
-        } else {
-            self.occurrences.iter().position(|entry| is_same(entry) || entry.0 == step)
-        };
-        match found {
-            Some(index) => {
-                self.latest = index;
-                let count = &mut self.occurrences[index].1;
-                *count += u32::from(counts);
-                *count
-            }
-            None => {
-                self.latest = self.occurrences.len();
-                self.occurrences.push((step, 1));
-                1
-            }
+        let is_next = self.occurrences.get(self.next).is_some_and(|it| ptr::eq(it.0, step));
+        let index = if is_next { self.next } else { self.find_or_add(step) };
+        self.next = index + 1;
+        let count = &mut self.occurrences[index].1;
+        *count += u32::from(counts);
+        *count
+    }
+
+    #[cold]
+    fn find_or_add(&mut self, step: &'static str) -> usize {
+        let found = self.occurrences.iter().position(|&(name, _)| name == step);
+        found.unwrap_or_else(|| {
+            self.occurrences.push((step, 0));
+            self.occurrences.len() - 1
+        })
+    }
+}
+
+/// What a step waits for that a mutant alters.
+fn altered(request: Request, change: Change) -> Request {
+    let wait_again = |wait| match (change, wait) {
+        (Change::Forever, Wait::Until(_)) => Wait::Forever,
+        (Change::Try, _) => Wait::Try,
+        (_, wait) => wait,
+    };
+    match request {
+        _ if change == Change::Skip => Request::Point,
+        Request::SemaphoreWait { semaphore, wait } => {
+            Request::SemaphoreWait { semaphore, wait: wait_again(wait) }
         }
+        Request::Poll { descriptor, wait } => Request::Poll { descriptor, wait: wait_again(wait) },
+        Request::ProcessWait { process, wait } => {
+            Request::ProcessWait { process, wait: wait_again(wait) }
+        }
+        request => request,
     }
 }
 

@@ -179,8 +179,10 @@ impl Kernel {
         state.reap().ok().or(state.exit())
     }
 
-    /// Whether the lane that stands at `parked` was let with a try that finds nothing.
-    pub(crate) fn finds_nothing(&self, parked: &Parked, grant: Grant) -> bool {
-        grant == Grant::Expired || !self.is_available(usize::from(self.current.0), &parked.request)
+    /// Whether the current lane was let with a try that finds nothing.
+    pub(crate) fn finds_nothing(&self, grant: Grant) -> bool {
+        let lane = usize::from(self.current.0);
+        let finds = |parked: &Parked| self.is_available(lane, &parked.request);
+        grant == Grant::Expired || !self.parked(self.current).is_some_and(finds)
     }
 }

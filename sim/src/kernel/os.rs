@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use midput_model::mutant::Change;
 use midput_model::os::pipe::Pipe;
 use midput_model::os::semaphore::Semaphore;
 use midput_model::program::{LaneId, ProcessId};
@@ -17,8 +18,8 @@ use midput_real::os::{self as real, Exported, Os, SemaphoreSpecification, Site, 
 
 use super::objects::{Advance, bad_descriptor, count};
 use super::{
-    Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, Parked, PipeEnd, Request,
-    exit_of, signal_of,
+    Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, PipeEnd, Request, exit_of,
+    signal_of,
 };
 
 /// What stands in the name of an object without a descriptor. -1 is a closed one (`EBADF`).
@@ -42,15 +43,15 @@ impl Local {
 }
 
 thread_local! {
-    static LOCAL: RefCell<Local> = RefCell::new(Local {
-        kernel: Kernel::default(),
-        spawned: Vec::new(),
-        launch: None,
-    });
+    // Made when the program is compiled, so that a step need not ask whether it was made.
+    static LOCAL: RefCell<Local> = const {
+        RefCell::new(Local { kernel: Kernel::new(), spawned: Vec::new(), launch: None })
+    };
 }
 
 /// Lends the kernel of this thread. `body` does not ask for it again, nor use [`SimulatedOs`]: a
 /// panic says so.
+#[inline]
 pub fn with_kernel<R>(body: impl FnOnce(&mut Kernel) -> R) -> R {
     LOCAL.with_borrow_mut(|local| body(&mut local.kernel))
 }
@@ -102,32 +103,44 @@ struct Step<B> {
     body: B,
 }
 
-impl<R, B: FnMut(&mut Kernel, &Parked, Grant) -> Option<R> + Unpin> Future for Step<B> {
+impl<R, B: FnMut(&mut Kernel, Grant) -> Option<R> + Unpin> Future for Step<B> {
     type Output = R;
 
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<R> {
         let step = self.get_mut();
-        with_kernel(|kernel| {
-            if step.parked {
-                let (parked, grant) = kernel.unpark();
-                if let Some(result) = (step.body)(kernel, &parked, grant) {
-                    return Poll::Ready(result);
-                }
+        if step.parked {
+            let mut result = None;
+            enter(&mut |kernel| result = (step.body)(kernel, kernel.granted));
+            if let Some(result) = result {
+                return Poll::Ready(result);
             }
-            step.parked = true;
-            kernel.park(step.request, step.site);
-            Poll::Pending
-        })
+        }
+        step.parked = true;
+        park(step.request, step.site);
+        Poll::Pending
     }
+}
+
+// These two are compiled once, in this crate, so that finding the kernel of the thread becomes a
+// part of them. Each step of a user's crate would make a call of it.
+
+/// The lane that runs does its step.
+fn enter(body: &mut dyn FnMut(&mut Kernel)) {
+    with_kernel(body);
+}
+
+/// The lane that runs comes to a step.
+fn park(request: Request, site: Site) {
+    with_kernel(|kernel| kernel.park(request, site));
 }
 
 /// A step that `body` does in one go.
 fn step<R>(
     request: Request,
     site: Site,
-    mut body: impl FnMut(&mut Kernel, &Parked, Grant) -> R + Unpin,
+    mut body: impl FnMut(&mut Kernel, Grant) -> R + Unpin,
 ) -> impl Future<Output = R> {
-    let body = move |kernel: &mut Kernel, parked: &Parked, grant| Some(body(kernel, parked, grant));
+    let body = move |kernel: &mut Kernel, grant| Some(body(kernel, grant));
     Step { request, site, parked: false, body }
 }
 
@@ -135,14 +148,14 @@ fn step<R>(
 fn wait_step<R>(
     request: Request,
     site: Site,
-    mut body: impl FnMut(&mut Kernel, &Parked, Grant) -> R + Unpin,
+    mut body: impl FnMut(&mut Kernel, Grant) -> R + Unpin,
 ) -> impl Future<Output = R> {
-    let body = move |kernel: &mut Kernel, parked: &Parked, grant| {
+    let body = move |kernel: &mut Kernel, grant| {
         if grant == Grant::Interrupted {
-            kernel.note(parked, StepResult::Interrupted, 0);
+            kernel.note(StepResult::Interrupted, 0);
             None
         } else {
-            Some(body(kernel, parked, grant))
+            Some(body(kernel, grant))
         }
     };
     Step { request, site, parked: false, body }
@@ -154,10 +167,39 @@ fn immediate<R>(
     site: Site,
     mut body: impl FnMut(&mut Kernel) -> R + Unpin,
 ) -> impl Future<Output = R> {
-    step(request, site, move |kernel, parked, _| {
-        kernel.note(parked, StepResult::Done, 0);
+    step(request, site, move |kernel, _| {
+        kernel.note(StepResult::Done, 0);
         body(kernel)
     })
+}
+
+/// A step that answers nothing, and that a mutant may skip.
+fn skippable(
+    request: Request,
+    site: Site,
+    mut body: impl FnMut(&mut Kernel) + Unpin,
+) -> impl Future<Output = ()> {
+    step(request, site, move |kernel, _| {
+        kernel.note(StepResult::Done, 0);
+        if !kernel.skips() {
+            body(kernel);
+        }
+    })
+}
+
+/// Where a mutant says so, a write that moved a part answers that it moved all.
+fn as_the_mutant_says(
+    change: Option<Change>,
+    buffer: &[u8],
+    advance: Advance,
+    result: StepResult,
+) -> Advance {
+    let moved = matches!(result, StepResult::Moved(1..));
+    if change == Some(Change::Whole) && moved {
+        Advance::Returned(Ok(buffer.len()))
+    } else {
+        advance
+    }
 }
 
 impl SimulatedOs {
@@ -211,10 +253,11 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<bool>> {
         let semaphore = semaphore.0;
         let request = Request::SemaphoreWait { semaphore, wait };
-        wait_step(request, site, move |kernel, parked, grant| {
-            let taken = grant != Grant::Expired && kernel.take_semaphore(semaphore);
+        wait_step(request, site, move |kernel, grant| {
+            let taken =
+                kernel.skips() || (grant != Grant::Expired && kernel.take_semaphore(semaphore));
             let result = if taken { StepResult::Done } else { StepResult::Unavailable };
-            kernel.note(parked, result, 0);
+            kernel.note(result, 0);
             Ok(taken)
         })
     }
@@ -226,7 +269,10 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<()>> {
         let semaphore = semaphore.0;
         let request = Request::SemaphorePost { semaphore };
-        immediate(request, site, move |kernel| kernel.post_semaphore(semaphore))
+        step(request, site, move |kernel, _| {
+            kernel.note(StepResult::Done, 0);
+            if kernel.skips() { Ok(()) } else { kernel.post_semaphore(semaphore) }
+        })
     }
 
     fn semaphore_value(
@@ -235,9 +281,9 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<u32>> {
         let semaphore = semaphore.0;
-        step(Request::SemaphoreValue { semaphore }, site, move |kernel, parked, _| {
+        step(Request::SemaphoreValue { semaphore }, site, move |kernel, _| {
             let value = kernel.semaphores[semaphore].semaphore.value();
-            kernel.note(parked, StepResult::Value(value), 0);
+            kernel.note(StepResult::Value(value), 0);
             Ok(value)
         })
     }
@@ -265,13 +311,13 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<usize>> {
         let descriptor = descriptor.0;
-        step(Request::Read { descriptor }, site, move |kernel, parked, grant| {
+        step(Request::Read { descriptor }, site, move |kernel, grant| {
             let Some(PipeEnd::Reader(pipe)) = kernel.end_of(descriptor) else {
-                kernel.note(parked, StepResult::BadDescriptor, 0);
+                kernel.note(StepResult::BadDescriptor, 0);
                 return Err(bad_descriptor());
             };
             let (read, result) = kernel.read(pipe, buffer, grant);
-            kernel.note(parked, result, count(site.offset + buffer.len()));
+            kernel.note(result, count(site.offset + buffer.len()));
             read
         })
     }
@@ -289,14 +335,19 @@ impl Os for SimulatedOs {
             let request = Request::Write { descriptor, bytes, in_call: moved > 0 };
             let site = site.at(site.offset + moved);
             let total = count(site.offset + buffer.len() - moved);
-            let advance = step(request, site, |kernel, parked, grant| {
+            let advance = step(request, site, |kernel, grant| {
+                if kernel.skips() {
+                    // No byte arrives, and the call answers that all have.
+                    kernel.note(StepResult::Moved(bytes), total);
+                    return Advance::Returned(Ok(buffer.len()));
+                }
                 let Some(PipeEnd::Writer(pipe)) = kernel.end_of(descriptor) else {
-                    kernel.note(parked, StepResult::BadDescriptor, 0);
+                    kernel.note(StepResult::BadDescriptor, 0);
                     return Advance::Returned(Err(bad_descriptor()));
                 };
                 let (advance, result) = kernel.write(pipe, buffer, moved, grant);
-                kernel.note(parked, result, total);
-                advance
+                kernel.note(result, total);
+                as_the_mutant_says(kernel.change(), buffer, advance, result)
             });
             match advance.await {
                 Advance::Returned(result) => return result,
@@ -312,14 +363,18 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<bool>> {
         let descriptor = descriptor.0;
-        wait_step(Request::Poll { descriptor, wait }, site, move |kernel, parked, grant| {
+        wait_step(Request::Poll { descriptor, wait }, site, move |kernel, grant| {
+            if kernel.skips() {
+                kernel.note(StepResult::Ready, 0);
+                return Ok(true);
+            }
             if kernel.end_of(descriptor).is_none() {
-                kernel.note(parked, StepResult::BadDescriptor, 0);
+                kernel.note(StepResult::BadDescriptor, 0);
                 return Err(bad_descriptor());
             }
-            let ready = !kernel.finds_nothing(parked, grant);
+            let ready = !kernel.finds_nothing(grant);
             let result = if ready { StepResult::Ready } else { StepResult::Unavailable };
-            kernel.note(parked, result, 0);
+            kernel.note(result, 0);
             Ok(ready)
         })
     }
@@ -330,8 +385,11 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<()>> {
         let descriptor = descriptor.0;
-        immediate(Request::Close { descriptor }, site, move |kernel| {
-            kernel.close_descriptor(descriptor);
+        step(Request::Close { descriptor }, site, move |kernel, _| {
+            kernel.note(StepResult::Done, 0);
+            if !kernel.skips() {
+                kernel.close_descriptor(descriptor);
+            }
             Ok(())
         })
     }
@@ -368,14 +426,14 @@ impl Os for SimulatedOs {
 
     fn monitor_lock(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
         let monitor = monitor.0;
-        immediate(Request::MonitorLock { monitor }, site, move |kernel| {
+        skippable(Request::MonitorLock { monitor }, site, move |kernel| {
             kernel.monitors[monitor].locked_by = Some(kernel.current);
         })
     }
 
     fn monitor_unlock(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
         let monitor = monitor.0;
-        immediate(Request::MonitorUnlock { monitor }, site, move |kernel| {
+        skippable(Request::MonitorUnlock { monitor }, site, move |kernel| {
             kernel.monitors[monitor].locked_by = None;
         })
     }
@@ -400,7 +458,7 @@ impl Os for SimulatedOs {
 
     fn monitor_notify(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
         let monitor = monitor.0;
-        immediate(Request::MonitorNotify { monitor }, site, move |kernel| {
+        skippable(Request::MonitorNotify { monitor }, site, move |kernel| {
             let sleepers = &mut kernel.monitors[monitor].sleepers;
             if let Some((_, notified)) = sleepers.iter_mut().find(|(_, notified)| !notified) {
                 *notified = true;
@@ -414,7 +472,7 @@ impl Os for SimulatedOs {
         B: Future<Output = ()> + 'static,
     {
         immediate(Request::ThreadStart, site, |_| ()).await;
-        let future: LaneFuture = Box::pin(async move { body().await });
+        let future: LaneFuture = Box::pin(body());
         Ok(LOCAL.with_borrow_mut(|local| {
             let lane = local.kernel.new_thread(name);
             local.spawn(lane, future);
@@ -434,13 +492,13 @@ impl Os for SimulatedOs {
             .filter(|exported| exported.descriptor != NO_DESCRIPTOR)
             .map(|exported| usize::try_from(exported.descriptor).unwrap_or(usize::MAX))
             .collect();
-        let child = step(Request::ProcessStart, site, |kernel, parked, _| {
+        let child = step(Request::ProcessStart, site, |kernel, _| {
             let found = kernel.processes.iter().position(|entry| entry.name == start.worker);
             let child = ProcessId(count(found.ok_or_else(bad_descriptor)?) as u8);
             let inherited = kernel.inherit(child, &descriptors);
             let result =
                 if inherited.is_ok() { StepResult::Done } else { StepResult::BadDescriptor };
-            kernel.note(parked, result, 0);
+            kernel.note(result, 0);
             inherited.map(|()| child)
         })
         .await?;
@@ -460,10 +518,10 @@ impl Os for SimulatedOs {
         site: Site,
     ) -> impl Future<Output = io::Result<Option<real::Exit>>> {
         let process = process.0;
-        wait_step(Request::ProcessWait { process, wait }, site, move |kernel, parked, grant| {
+        wait_step(Request::ProcessWait { process, wait }, site, move |kernel, grant| {
             let exit = if grant == Grant::Expired { None } else { kernel.reap(process) };
             let result = if exit.is_some() { StepResult::Done } else { StepResult::Unavailable };
-            kernel.note(parked, result, 0);
+            kernel.note(result, 0);
             Ok(exit.map(exit_of))
         })
     }

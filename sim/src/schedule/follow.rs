@@ -25,6 +25,7 @@ impl Strategy for Follow {
         alternatives.iter().position(|&it| it == wanted).ok_or_else(|| {
             let here = alternatives.iter().map(|&it| describe(kernel, it));
             ReplayDiverged {
+                step: self.next as u64,
                 number: self.next,
                 recorded: describe(kernel, wanted),
                 index: 0,

@@ -13,6 +13,7 @@ mod places;
 mod portfolio;
 mod random;
 mod replay;
+mod until;
 
 pub use bounded::Bounded;
 pub use drawn::Drawn;
@@ -23,6 +24,7 @@ pub use pct::Pct;
 pub use portfolio::{PORTFOLIO, Strategies};
 pub use random::Random;
 pub use replay::{Clamped, Replay, ReplayDiverged};
+pub use until::Until;
 
 /// Why a strategy ends a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +49,7 @@ pub trait Strategy {
     /// Where the run ends here: what was recorded does not fit, or nothing new follows.
     fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt>;
 
-    /// Whether it is asked even where there is only one alternative.
+    /// Whether it is asked even where there is only one alternative, in the run that begins now.
     fn wants_every_step(&self) -> bool {
         false
     }

@@ -1,16 +1,18 @@
 //! Recorded choices, again.
 
-use super::{Halt, Strategy, describe};
+use super::{Halt, Random, Strategy, describe};
 use crate::host::Alternative;
 use crate::kernel::Kernel;
 
 /// Where a recorded choice does not fit what is here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "choice {number} of the case does not fit: it chose '{recorded}' (alternative {index}), \
-     here are: {here}"
+    "diverged at step {step}: choice {number} of the case does not fit: it chose '{recorded}' \
+     (alternative {index}), here are: {here}"
 )]
 pub struct ReplayDiverged {
+    /// At which step of the run, from 1.
+    pub step: u64,
     /// Which choice, from 1.
     pub number: usize,
     /// What was recorded.
@@ -26,22 +28,41 @@ pub struct ReplayDiverged {
 pub struct Replay {
     choices: Vec<(usize, String)>,
     next: usize,
+    steps: u64,
+    /// Who goes on where a choice does not fit, and where that was.
+    then: Option<Random>,
+    diverged: Option<ReplayDiverged>,
 }
 
 impl Replay {
     /// Follows these choices: position and what stood there.
     pub fn new(choices: Vec<(usize, String)>) -> Self {
-        Self { choices, next: 0 }
+        Self { choices, next: 0, steps: 0, then: None, diverged: None }
+    }
+
+    /// Goes on at random where a choice does not fit, and where there are no more.
+    #[must_use]
+    pub fn then(self, random: Random) -> Self {
+        Self { then: Some(random), ..self }
+    }
+
+    /// Where it went on at random.
+    pub fn diverged(&self) -> Option<&ReplayDiverged> {
+        self.diverged.as_ref()
     }
 
     /// How many recorded choices were not needed.
     pub fn left(&self) -> usize {
-        self.choices.len() - self.next
+        self.choices.len().saturating_sub(self.next)
     }
 }
 
 impl Strategy for Replay {
     fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+        self.steps += 1;
+        if let (Some(random), Some(_)) = (&mut self.then, &self.diverged) {
+            return Ok(random.below(alternatives.len()));
+        }
         let recorded = self.choices.get(self.next).cloned();
         self.next += 1;
         let (index, text) = recorded.unwrap_or((usize::MAX, "the end of the case".to_owned()));
@@ -49,15 +70,22 @@ impl Strategy for Replay {
             Some(&alternative) if describe(kernel, alternative) == text => Ok(index),
             _ => {
                 let here = alternatives.iter().map(|&it| describe(kernel, it));
-                Err(ReplayDiverged {
+                let diverged = ReplayDiverged {
+                    step: self.steps,
                     number: self.next,
                     recorded: text,
                     index,
                     here: here.collect::<Vec<_>>().join(", "),
-                }
-                .into())
+                };
+                let Some(random) = &mut self.then else { return Err(diverged.into()) };
+                self.diverged = Some(diverged);
+                Ok(random.below(alternatives.len()))
             }
         }
+    }
+
+    fn passed(&mut self, _only: Alternative) {
+        self.steps += 1;
     }
 }
 

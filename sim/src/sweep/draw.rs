@@ -20,7 +20,7 @@ pub fn draw(
     options: &SweepOptions,
     number: u64,
 ) -> Case {
-    let SweepOptions { seed, time_any, strategies, .. } = *options;
+    let SweepOptions { seed, time_any, strategies, mutation, .. } = *options;
     let mut random = Random::new(seed, FAULT_STREAM | number);
     let mut kills = scenario.faults.pinned.clone();
     let mut sites = 1;
@@ -44,6 +44,8 @@ pub fn draw(
         holds: scenario.faults.holds.iter().map(|hold| hold.site.clone()).collect(),
         faults: faults.into_iter().collect(),
         choices: None,
+        mutation,
+        program: None,
         why: None,
     }
 }

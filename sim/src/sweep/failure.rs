@@ -10,16 +10,19 @@ use midput_scenarios::Scenario;
 use super::judge::{Failure, Verdict};
 use super::runner::CaseOutcome;
 
-/// A failing case in words. `cases` is how many the sweep had, if there was one, `saved` where
-/// the case is, and `replay` the whole line that runs it again.
+/// A failing case in words. `cases` is how many the sweep had, if there was one, `notes` what else
+/// is to be said of it by a word and a text, `saved` where the case is, and `replay` the whole line
+/// that runs it again.
 pub fn describe(
     scenario: &Scenario,
     outcome: &CaseOutcome,
     cases: Option<u64>,
     world: &str,
+    notes: &[(&str, String)],
     saved: &Path,
     replay: &str,
 ) -> String {
+    let scenario = outcome.case.scenario_or(scenario);
     let case = &outcome.case;
     let mut out = String::new();
     let of = cases.map_or(String::new(), |cases| format!(" of {cases}"));
@@ -45,6 +48,12 @@ pub fn describe(
     }
     if world == "sim" {
         line("found by", &case.strategy.to_string());
+    }
+    if let Some(mutation) = &case.mutation {
+        line("mutant", &mutation.to_string());
+    }
+    for (key, text) in notes {
+        line(key, text);
     }
     line("saved", &saved.display().to_string());
     line("replay", replay);

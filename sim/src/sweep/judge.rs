@@ -52,6 +52,16 @@ pub enum Verdict {
     Inconclusive(String),
 }
 
+impl Verdict {
+    /// The kinds of its failures; none where it is no failure.
+    pub fn kinds(&self) -> Vec<String> {
+        match self {
+            Self::Fail(failures) => failures.iter().map(Failure::kind).collect(),
+            Self::Pass | Self::Inconclusive(_) => Vec::new(),
+        }
+    }
+}
+
 /// A case's verdict and what it rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judged {

@@ -17,6 +17,7 @@ use crate::case::Case;
 use crate::check::{Lockstep, Observers};
 use crate::host::{Directives, Ending, Host, Settings};
 use crate::kernel::SimulatedOs;
+use crate::mutation::{Against, Mutation};
 use crate::schedule::{Drawn, Replay, Strategies, Strategy};
 use crate::settings::Shard;
 use crate::subject::Subject;
@@ -83,7 +84,8 @@ pub struct Runner<'a> {
     host: Host,
     observers: Observers,
     lockstep: bool,
-    time_any: bool,
+    /// How time passes and what the code is held against in the model that runs beside it.
+    suits: (bool, Option<Mutation>),
 }
 
 impl<'a> Runner<'a> {
@@ -93,17 +95,27 @@ impl<'a> Runner<'a> {
         let machine = lockstep.then(|| Arc::new(machine(scenario, Time::Patient)));
         let observers = Observers::new(&program, machine.as_ref());
         let host = Host::default();
-        Self { scenario, program, host, observers, lockstep, time_any: false }
+        Self { scenario, program, host, observers, lockstep, suits: (false, None) }
     }
 
-    /// Time passes in the model as it does in the case.
-    fn set_time(&mut self, any: bool) {
-        if self.lockstep && self.time_any != any {
-            let time = if any { Time::Any } else { Time::Patient };
-            let machine = Arc::new(machine(self.scenario, time));
-            self.observers.lockstep = Some(Lockstep::new(machine));
-            self.time_any = any;
+    /// Time passes in the model as it does in the case, and a mutant of the code is one of the
+    /// model where the case says so.
+    fn suit(&mut self, case: &Case) {
+        let suits = (case.time_any, case.mutation);
+        if !self.lockstep || self.suits == suits {
+            return;
         }
+        let time = if case.time_any { Time::Any } else { Time::Patient };
+        let machine = machine(self.scenario, time);
+        let machine = match case.mutation {
+            Some(Mutation { against: Against::Nothing, .. }) => None,
+            Some(Mutation { mutant, against: Against::Mutant }) => {
+                Some(machine.with_mutant(mutant))
+            }
+            _ => Some(machine),
+        };
+        self.observers.lockstep = machine.map(|machine| Lockstep::new(Arc::new(machine)));
+        self.suits = suits;
     }
 
     /// Runs one case and judges it. With a `trace`, notes what a trace is rendered from.
@@ -135,7 +147,7 @@ impl<'a> Runner<'a> {
         trace: Option<&mut TraceLog>,
     ) -> CaseOutcome {
         let wants_trace = trace.is_some();
-        self.set_time(case.time_any);
+        self.suit(case);
         self.observers.reset(&self.program);
         self.observers.trace = wants_trace.then(TraceLog::default);
         let directives = Directives::new(&self.program, &case.kills, &case.holds, &case.faults);
@@ -143,7 +155,8 @@ impl<'a> Runner<'a> {
             Ok(directives) => directives,
             Err(error) => return self.not_run(case, Failure::Replay(error.to_string())),
         };
-        let settings = Settings { time_any: case.time_any, ..Settings::default() };
+        let mutant = case.mutation.map(|mutation| mutation.mutant);
+        let settings = Settings { time_any: case.time_any, mutant, ..Settings::default() };
         let (host, observers, program) = (&mut self.host, &mut self.observers, &self.program);
         let ran = catch_unwind(AssertUnwindSafe(|| {
             host.run::<Q>(program, strategy, &mut directives, observers, settings)
@@ -276,6 +289,8 @@ pub struct SweepOptions {
     pub time_any: bool,
     /// Who decides at the choices.
     pub strategies: Strategies,
+    /// How the code is altered, where it does not run as it is.
+    pub mutation: Option<Mutation>,
 }
 
 impl Default for SweepOptions {
@@ -291,6 +306,7 @@ impl Default for SweepOptions {
             twice: false,
             time_any: false,
             strategies: Strategies::default(),
+            mutation: None,
         }
     }
 }

@@ -33,6 +33,7 @@ use arrayvec::ArrayVec;
 use crate::contract::Historic;
 use crate::event::{Blocked, End, Event};
 use crate::machine::{Machine, Refused};
+use crate::mutant::{Change, Mutant};
 use crate::os::process::ProcessState;
 use crate::program::{Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
 use crate::step::StepResult;
@@ -45,6 +46,7 @@ pub use waits::{Waits, why_stuck};
 
 mod ending;
 mod from;
+mod mutant;
 mod need;
 mod point;
 mod process;
@@ -153,12 +155,13 @@ pub struct Classic {
     program: Program,
     lanes: Vec<Lane>,
     environment: Environment,
+    mutant: Option<Mutant>,
 }
 
 impl Classic {
     /// The machine of `program` in `environment`.
     pub fn new(program: Program, environment: Environment) -> Self {
-        Self { lanes: program.lanes(), program, environment }
+        Self { lanes: program.lanes(), program, environment, mutant: None }
     }
 
     /// The program.
@@ -361,6 +364,7 @@ impl Classic {
             return Err(self.refused(lane, point, "its step is not enabled"));
         }
         let result = match point {
+            _ if self.alters(point, Change::Skip) => self.step_skipped(state, lane, events),
             _ if point.writes() => self.step_write(state, lane, limit),
             _ if point.reads() => self.step_read(state, lane, limit)?,
             Point::Leave

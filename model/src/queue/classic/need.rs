@@ -1,6 +1,7 @@
 //! What each step waits for, and how the waits expire.
 
 use crate::machine::Refused;
+use crate::mutant::Change;
 use crate::os::pipe::{Taken, Written};
 use crate::program::{LaneId, Operation, Outcome, Timeout};
 use crate::step::StepResult;
@@ -15,6 +16,7 @@ impl Classic {
     pub(super) fn can_step(&self, state: &State, lane: LaneId) -> bool {
         match state.lane(lane).point {
             Point::NotStarted | Point::Ended => false,
+            point if self.alters(point, Change::Skip) => true,
             _ => self.is_available(state, lane) || self.is_one_try(state, lane),
         }
     }
@@ -59,6 +61,10 @@ impl Classic {
     /// (`Q10`), a deadline that has passed, or a look that never waits.
     fn is_one_try(&self, state: &State, lane: LaneId) -> bool {
         match state.lane(lane).point {
+            point if self.alters(point, Change::Try) => true,
+            point if self.alters(point, Change::Forever) => {
+                self.timeout_of(state, lane).is_one_try()
+            }
             Point::PutAcquire | Point::GetAcquire | Point::GetPoll | Point::ProcessJoin => {
                 self.timeout_of(state, lane).is_one_try()
                     || state.lane(lane).remaining_ms == Some(0)
@@ -73,6 +79,7 @@ impl Classic {
             state.lane(lane).point,
             Point::PutAcquire | Point::GetAcquire | Point::GetPoll | Point::ProcessJoin
         ) && self.timeout_of(state, lane).limit_milliseconds().is_some()
+            && !self.alters(state.lane(lane).point, Change::Forever)
             && !self.can_step(state, lane)
     }
 

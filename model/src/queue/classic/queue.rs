@@ -129,7 +129,11 @@ impl Classic {
             Point::GetAcquire => {
                 let lock = &mut state.queue_mut(queue).read_lock;
                 if !lock.semaphore.try_wait() {
-                    self.unavailable(state, lane, events);
+                    if self.goes_on_without(state, lane) {
+                        state.lane_mut(lane).point = Point::GetHeader;
+                    } else {
+                        self.unavailable(state, lane, events);
+                    }
                     return StepResult::Unavailable;
                 }
                 lock.holder = Some(lane);
@@ -137,15 +141,27 @@ impl Classic {
             }
             Point::GetPoll => return self.step_poll(state, lane, queue, events),
             Point::GetReleaseSlot => {
-                // Its maximum cannot be exceeded: every frame in the pipe has taken a slot.
-                let _ = state.queue_mut(queue).slots.post();
-                if timed { Point::GetReleaseLock } else { Point::GetDecode }
+                // Every frame in the pipe has taken a slot: only an altered protocol fails here.
+                let posted = state.queue_mut(queue).slots.post();
+                match (posted, timed) {
+                    (Ok(()), false) => Point::GetDecode,
+                    (Err(_), false) => {
+                        self.finish(state, lane, Outcome::Failed, events);
+                        return StepResult::Done;
+                    }
+                    (posted, true) => {
+                        state.lane_mut(lane).failure = posted.err().map(|_| Outcome::Failed);
+                        Point::GetReleaseLock
+                    }
+                }
             }
             Point::GetReleaseLock => {
                 let lock = &mut state.queue_mut(queue).read_lock;
-                let _ = lock.semaphore.post();
+                // A lock that was not taken cannot be given back (SL2).
+                let posted = lock.semaphore.post();
                 lock.holder = None;
-                if let Some(failure) = state.lane(lane).failure {
+                let failed = posted.err().map(|_| Outcome::Failed);
+                if let Some(failure) = state.lane(lane).failure.or(failed) {
                     self.finish(state, lane, failure, events);
                     return StepResult::Done;
                 }
@@ -284,6 +300,9 @@ impl Classic {
 
     /// A step of a feeder that moves no bytes.
     pub(super) fn step_feeder(&self, state: &mut State, lane: LaneId) -> StepResult {
+        if state.lane(lane).point == Point::FeedAcquire {
+            return self.step_feed_acquire(state, lane);
+        }
         let process = self.process_of(lane);
         let LaneRole::Feeder(queue) = self.role(lane) else { return StepResult::Done };
         let point = state.lane(lane).point;
@@ -341,30 +360,42 @@ impl Classic {
     ) -> Point {
         match point {
             Point::FeedEncode => Point::FeedAcquire,
-            Point::FeedAcquire => {
-                let lock = &mut state.queue_mut(queue).write_lock;
-                lock.semaphore.try_wait();
-                lock.holder = Some(lane);
-                match state.lane(lane).item {
-                    Some(item) if self.payload_bytes(item) > ONE_WRITE_MAX => {
-                        Point::FeedWriteHeader
-                    }
-                    _ => Point::FeedWriteFrame,
-                }
-            }
             Point::FeedRelease => {
                 let lock = &mut state.queue_mut(queue).write_lock;
-                let _ = lock.semaphore.post();
+                // A lock that was not taken cannot be given back (SL2).
+                let posted = lock.semaphore.post();
                 lock.holder = None;
                 let current = state.lane_mut(lane);
                 current.item = None;
-                if current.failure.take().is_some() { Point::FeedGiveBack } else { Point::FeedPop }
+                let failed = current.failure.take().is_some() || posted.is_err();
+                if failed { Point::FeedGiveBack } else { Point::FeedPop }
             }
-            _ => {
-                let _ = state.queue_mut(queue).slots.post();
-                Point::FeedLock
-            }
+            _ => match state.queue_mut(queue).slots.post() {
+                Ok(()) => Point::FeedLock,
+                // An error while handling an error ends the thread.
+                Err(_) => {
+                    state.lane_mut(lane).end();
+                    Point::Ended
+                }
+            },
         }
+    }
+
+    /// The feeder takes the write lock; it does not look at whether it got it, since it waits
+    /// without a bound.
+    fn step_feed_acquire(&self, state: &mut State, lane: LaneId) -> StepResult {
+        let queue = self.queue_of(state, lane);
+        let lock = &mut state.queue_mut(queue).write_lock;
+        let taken = lock.semaphore.try_wait();
+        if taken {
+            lock.holder = Some(lane);
+        }
+        let current = state.lane_mut(lane);
+        current.point = match current.item {
+            Some(item) if self.payload_bytes(item) > ONE_WRITE_MAX => Point::FeedWriteHeader,
+            _ => Point::FeedWriteFrame,
+        };
+        if taken { StepResult::Done } else { StepResult::Unavailable }
     }
 
     /// The payload of an item in bytes.
@@ -402,6 +433,7 @@ impl Classic {
         current.remaining_ms = None;
         current.item = None;
         current.moved = 0;
+        current.garbled = false;
         current.failure = None;
         current.overdue = false;
         if repeats {

@@ -47,6 +47,9 @@ pub struct LaneState {
     pub moved: u32,
     /// Whether it is inside a write call that has moved some of its bytes and goes on.
     pub in_call: bool,
+    /// Whether bytes of another frame have come into the payload that it reads: only where the
+    /// protocol is altered.
+    pub garbled: bool,
     /// What its call will end with once the locks are given back.
     pub failure: Option<Outcome>,
     /// Whether it leaves its process, and with what it is busy then.
@@ -172,6 +175,7 @@ impl LaneState {
             item: None,
             moved: 0,
             in_call: false,
+            garbled: false,
             failure: None,
             leaving: None,
             exit_code: 0,
@@ -286,6 +290,13 @@ impl Shared {
             Some(run) if run.item == item && run.to == from => run.to += bytes,
             _ => self.content.push_back(Run { item, from, to: from + bytes }),
         }
+    }
+
+    /// Whether the next so many bytes are those of this item's frame from this byte on.
+    pub(super) fn goes_on(&self, item: Option<ItemId>, from: u32, bytes: u32) -> bool {
+        self.content
+            .front()
+            .is_some_and(|run| Some(run.item) == item && run.from == from && run.to >= from + bytes)
     }
 
     /// Takes so many bytes from the front; the caller has asked the pipe that they are there.

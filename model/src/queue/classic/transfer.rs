@@ -1,8 +1,9 @@
 //! The steps that move bytes through the pipe.
 
 use crate::machine::Refused;
+use crate::mutant::Change;
 use crate::os::pipe::{Taken, Written};
-use crate::program::{LaneId, LaneRole, Outcome, Timeout};
+use crate::program::{ItemId, LaneId, LaneRole, Outcome, Timeout};
 use crate::step::StepResult;
 
 use super::point::Point;
@@ -53,17 +54,25 @@ impl Classic {
         if let (Some(item), true) = (current.item, bytes > 0) {
             state.queue_mut(queue).append(item, from, bytes);
         }
+        let taken_for_whole = bytes > 0 && self.alters(current.point, Change::Whole);
         let current = state.lane_mut(lane);
         current.moved += bytes;
         current.in_call = stays;
-        if current.moved == total {
-            current.moved = 0;
-            current.point = match current.point {
-                Point::FeedWriteHeader => Point::FeedWriteBody,
-                _ => Point::FeedRelease,
-            };
+        if current.moved == total || taken_for_whole {
+            self.transfer_written(state, lane);
         }
         StepResult::Moved(bytes)
+    }
+
+    /// A frame, a header or a payload has been written, or is taken for written.
+    pub(super) fn transfer_written(&self, state: &mut State, lane: LaneId) {
+        let current = state.lane_mut(lane);
+        current.moved = 0;
+        current.in_call = false;
+        current.point = match current.point {
+            Point::FeedWriteHeader => Point::FeedWriteBody,
+            _ => Point::FeedRelease,
+        };
     }
 
     /// The item is dropped; the locks and the slot are given back (`Q6`).
@@ -94,21 +103,24 @@ impl Classic {
             ));
         }
         let moved = state.lane(lane).moved;
-        if point == Point::GetHeader && moved == 0 {
-            let front = state.queue(queue).content.front().copied();
-            if let Some(run) = front {
-                if run.from != 0 {
-                    let why = "the stream does not stand at a frame's beginning";
-                    return Err(self.refused(lane, point, why));
-                }
-                state.lane_mut(lane).item = Some(run.item);
-            }
-        }
+        let begins = point == Point::GetHeader && moved == 0;
+        let front = state.queue(queue).content.front();
+        let item = if begins { front.map(|run| run.item) } else { state.lane(lane).item };
         let left = self.transfer_bytes(state, lane) - moved;
-        match state.queue_mut(queue).pipe.read(left.min(limit.unwrap_or(u32::MAX))) {
+        let most = left.min(limit.unwrap_or(u32::MAX));
+        let own = self.comes_whole(state, lane, item, most);
+        if !own && point == Point::GetHeader {
+            return Err(self.refused(lane, point, "these bytes are no frame's header"));
+        }
+        if begins {
+            state.lane_mut(lane).item = item;
+        }
+        match state.queue_mut(queue).pipe.read(most) {
             Taken::Bytes(bytes) => {
                 state.queue_mut(queue).take(bytes);
-                state.lane_mut(lane).moved += bytes;
+                let current = state.lane_mut(lane);
+                current.moved += bytes;
+                current.garbled |= !own;
                 if bytes == left {
                     self.transfer_read(state, lane);
                 }
@@ -121,6 +133,16 @@ impl Classic {
             }
             Taken::WouldBlock => Err(self.refused(lane, point, "nothing is there to read")),
         }
+    }
+
+    /// Whether what a read of at most so many bytes takes is the next part of the item's frame:
+    /// only an altered protocol lets another writer or reader in between.
+    fn comes_whole(&self, state: &State, lane: LaneId, item: Option<ItemId>, most: u32) -> bool {
+        let shared = state.queue(self.queue_of(state, lane));
+        let Taken::Bytes(bytes) = shared.pipe.preview_read(most) else { return true };
+        let current = state.lane(lane);
+        let header = if current.point == Point::GetHeader { 0 } else { HEADER_BYTES };
+        shared.goes_on(item, header + current.moved, bytes)
     }
 
     fn fail_read(
@@ -143,6 +165,10 @@ impl Classic {
         let payload = state.lane(lane).item.map_or(0, |item| self.payload_bytes(item));
         let current = state.lane_mut(lane);
         current.moved = 0;
+        if current.garbled {
+            // These bytes are no item.
+            current.item = None;
+        }
         current.point = match current.point {
             Point::GetHeader if payload > 0 => Point::GetBody,
             _ if untimed => Point::GetReleaseLock,

@@ -3,7 +3,7 @@
 
 use midput_model::program::{LaneId, ProcessId};
 
-use super::actor::{actor_of, lane_of};
+use super::actor::actor_of;
 use super::races::Before;
 use crate::host::Alternative;
 use crate::kernel::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Bits, Kernel};
@@ -15,8 +15,6 @@ pub(super) struct Pending {
     pub actor: usize,
     /// What it would touch.
     pub touches: Bits,
-    /// Those of them that can make it possible.
-    pub awaits: Bits,
     pub alternative: Alternative,
 }
 
@@ -76,19 +74,17 @@ impl Node {
         for &alternative in alternatives {
             let actor = actor_of(alternative);
             self.enabled.insert(actor);
-            let (touches, awaits) = touches(kernel, alternative);
-            self.pending.push(Pending { actor, touches, awaits, alternative });
+            let touches = touches(kernel, alternative);
+            self.pending.push(Pending { actor, touches, alternative });
         }
         for lane in (0u8..).take(kernel.lane_count()).map(LaneId) {
             if kernel.has_begun(lane) {
                 self.begun.insert(usize::from(lane.0));
             }
             if kernel.parked(lane).is_some() && !self.enabled.contains(usize::from(lane.0)) {
-                let footprint = kernel.footprint(lane);
                 self.pending.push(Pending {
                     actor: usize::from(lane.0),
-                    touches: footprint.all,
-                    awaits: footprint.awaits,
+                    touches: kernel.footprint(lane),
                     alternative: Alternative::Lane(lane),
                 });
             }
@@ -137,33 +133,20 @@ impl Node {
     pub(super) fn alternative(&self) -> Alternative {
         self.chosen_alternative.unwrap_or(Alternative::Pass)
     }
-
-    /// Whether the actor is a lane that stands at a step here and cannot do it.
-    pub(super) fn is_blocked(&self, actor: usize) -> bool {
-        lane_of(actor).is_some() && !self.enabled.contains(actor)
-    }
 }
 
-/// What an alternative touches, and which of that can make it possible.
-fn touches(kernel: &Kernel, alternative: Alternative) -> (Bits, Bits) {
+/// What an alternative touches.
+fn touches(kernel: &Kernel, alternative: Alternative) -> Bits {
     match alternative {
-        Alternative::Lane(lane) | Alternative::Expire(lane) => {
-            let footprint = kernel.footprint(lane);
-            (footprint.all, footprint.awaits)
-        }
+        Alternative::Lane(lane) | Alternative::Expire(lane) => kernel.footprint(lane),
         Alternative::ShortHere(lane) | Alternative::InterruptHere(lane) => {
-            let footprint = kernel.footprint(lane);
-            (footprint.all.with(BUDGET_OF_FAULTS), footprint.awaits)
+            kernel.footprint(lane).with(BUDGET_OF_FAULTS)
         }
-        Alternative::Die(process) => (kernel.death(process), Bits::NONE),
-        Alternative::KillHere(process, _) => {
-            (kernel.death(process).with(BUDGET_OF_KILLS), Bits::NONE)
-        }
+        Alternative::Die(process) => kernel.death(process),
+        Alternative::KillHere(process, _) => kernel.death(process).with(BUDGET_OF_KILLS),
         // Directed kills wait for their sites, and time passes only where nothing else can happen:
         // both touch everything.
-        Alternative::Pass | Alternative::Kill(_) | Alternative::Interrupt(_) => {
-            (Bits::ALL, Bits::NONE)
-        }
+        Alternative::Pass | Alternative::Kill(_) | Alternative::Interrupt(_) => Bits::ALL,
     }
 }
 
@@ -178,6 +161,7 @@ pub(super) fn not_the_same(
         number,
         recorded: "what an earlier run did: the subject does not do the same twice".to_owned(),
         index: 0,
+        step: number as u64,
         here: here.collect::<Vec<_>>().join(", "),
     }
 }

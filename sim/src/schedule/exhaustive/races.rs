@@ -54,7 +54,7 @@ impl Exhaustive {
         for lane in moved.iter().filter(|&lane| kernel.parked(lane_id(lane)).is_some()) {
             let own = lane_bits(lane_id(lane));
             let latest = (0..self.depth).rev().find(|&it| self.nodes[it].touches.meets(&own));
-            self.race_with_past(lane, kernel.footprint(lane_id(lane)).all, latest);
+            self.race_with_past(lane, kernel.footprint(lane_id(lane)), latest);
         }
         let enabled = kernel.enabled();
         let freed = |pending: &&Pending| {
