@@ -12,6 +12,7 @@
 //!
 //! Rule ids such as `X2` or `WF3` name the documented semantics of CPython's `multiprocessing`.
 
+mod clone;
 pub mod contract;
 pub mod event;
 pub mod explore;

@@ -373,6 +373,13 @@ impl Program {
         }
     }
 
+    /// Whether any call may wait for a limited time.
+    pub fn has_deadlines(&self) -> bool {
+        let lanes = self.processes.iter().flat_map(|process| &process.lanes);
+        let mut instructions = lanes.flat_map(|lane| &lane.instructions);
+        instructions.any(|it| it.operation.timeout().limit_milliseconds().is_some())
+    }
+
     /// The lane at `index` of a process; 0 is its main lane.
     pub fn lane_of(&self, process: ProcessId, index: u8) -> LaneId {
         let before: usize = self.processes[..usize::from(process.0)]

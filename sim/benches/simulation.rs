@@ -24,7 +24,7 @@ fn run(scenario: &Scenario, observers: &mut Observers, cases: u64) -> u64 {
     let mut host = Host::default();
     let mut steps = 0;
     for case in 0..cases {
-        observers.reset(&program);
+        observers.reset();
         let mut random = Random::new(7, case);
         let mut directives = Directives::default();
         let settings = Settings::default();

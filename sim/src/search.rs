@@ -139,7 +139,7 @@ pub fn search<Q: Subject<SimulatedOs>>(
     let settings = Settings { time_any: options.time == Time::Any, ..Settings::default() };
     let mut searched = Searched::default();
     for _ in 0..options.runs_max {
-        observers.reset(&program);
+        observers.reset();
         let mut directives = Directives::default();
         directives.anywhere = Some(anywhere.clone());
         let ran = host.run::<Q>(&program, &mut strategy, &mut directives, &mut observers, settings);

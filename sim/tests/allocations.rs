@@ -24,7 +24,7 @@ fn run(host: &mut Host, strategy: StrategyName, times: u32) -> (u64, u64) {
     let (mut steps, mut fewest) = (0, u64::MAX);
     // The first run warms the memory that is kept.
     for case in 0..3 {
-        observers.reset(&program);
+        observers.reset();
         let mut drawn = Drawn::new(strategy, 3, case, 500);
         let mut directives = Directives::default();
         let allocated = allocation_counter::measure(|| {

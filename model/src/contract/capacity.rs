@@ -2,6 +2,7 @@
 
 use super::guarantee::{Guarantee, Violation};
 use super::ledger::{Call, Fact, Ledger};
+use crate::clone::clone_by_field;
 use crate::event::End;
 use crate::program::{LaneId, Outcome, QueueId};
 
@@ -10,11 +11,13 @@ use crate::program::{LaneId, Outcome, QueueId};
 ///
 /// An item whose producer was killed in its put may be inside: it counts until a get that had the
 /// queue to itself found nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Capacity {
     /// For each lane: it is in a put, and there has been room all the time since it was called.
     room: Box<[bool]>,
 }
+
+clone_by_field!(Capacity { room });
 
 impl Capacity {
     pub(super) fn new(ledger: &Ledger) -> Self {

@@ -5,6 +5,7 @@
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::clone::clone_by_field;
 use crate::event::{End, Event};
 use crate::program::{
     Exit, ItemId, LaneId, Operation, Outcome, ProcessId, Program, QueueId, Timeout,
@@ -132,7 +133,7 @@ pub(super) enum Fact {
 }
 
 /// What is known from the history so far.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Ledger {
     shape: Shared,
     items: Box<[ItemRecord]>,
@@ -142,6 +143,8 @@ pub(super) struct Ledger {
     /// Puts accepted, for each process and queue.
     accepted: Box<[u16]>,
 }
+
+clone_by_field!(Ledger { shape, items, lanes, lives, takes, accepted });
 
 impl Ledger {
     pub(super) fn new(program: &Program) -> Self {
@@ -159,6 +162,15 @@ impl Ledger {
             accepted: vec![0; processes * shape.maxsize.len()].into(),
             shape: Shared(Arc::new(shape)),
         }
+    }
+
+    /// Forgets the history.
+    pub(super) fn reset(&mut self) {
+        self.items.fill(ItemRecord::default());
+        self.lanes.fill(LaneRecord::default());
+        self.lives.fill(Life::default());
+        self.takes.fill(Takes::default());
+        self.accepted.fill(0);
     }
 
     /// What an event means, before it is [applied](Self::apply).
@@ -259,8 +271,9 @@ impl Ledger {
         // With no other get under way nobody can hold an earlier item of the same producer, and
         // whoever gets it from now on would get it out of order: it is no longer inside.
         if self.gets_under_way(queue) == 0 {
-            for earlier in self.items_of(queue) {
-                if self.precedes(earlier, item) && self.is_owed(earlier) {
+            for earlier in self.all_items() {
+                let before = self.queue_of(earlier) == Some(queue) && self.precedes(earlier, item);
+                if before && self.is_owed(earlier) {
                     self.items[usize::from(earlier.0)].absent = true;
                 }
             }
@@ -279,9 +292,9 @@ impl Ledger {
             // itself and began after the death must have found it. (What a living one has put
             // may still be in its buffer, O4.)
             Outcome::Empty if call == (Call::Get { queue, alone: true }) => {
-                for item in self.items_of(queue) {
-                    let (producer, _) = self.shape.0.items[usize::from(item.0)];
-                    let dead = !self.is_living(producer);
+                for item in self.all_items() {
+                    let (producer, of) = self.shape.0.items[usize::from(item.0)];
+                    let dead = of == queue && !self.is_living(producer);
                     let record = &mut self.items[usize::from(item.0)];
                     let may_be_inside = matches!(record.put, Put::Accepted | Put::Orphaned);
                     record.absent |= dead && may_be_inside && !record.got;
@@ -340,12 +353,15 @@ impl Ledger {
         self.items.len()
     }
 
-    /// The items that belong to a queue. It borrows nothing of the ledger.
-    pub(super) fn items_of(&self, queue: QueueId) -> impl Iterator<Item = ItemId> + use<> {
-        let shape = self.shape.0.clone();
-        (0..self.items.len())
-            .filter(move |&item| shape.items[item].1 == queue)
-            .filter_map(|item| u16::try_from(item).ok().map(ItemId))
+    /// Every item. It borrows nothing of the ledger.
+    fn all_items(&self) -> impl Iterator<Item = ItemId> + use<> {
+        (0..self.items.len()).filter_map(|item| u16::try_from(item).ok().map(ItemId))
+    }
+
+    /// The items that belong to a queue.
+    pub(super) fn items_of(&self, queue: QueueId) -> impl Iterator<Item = ItemId> {
+        let items = (0u16..).map(ItemId).zip(&self.shape.0.items);
+        items.filter(move |(_, (_, of))| *of == queue).map(|(item, _)| item)
     }
 
     /// The queue that an item is for; none for an item that the program does not name.

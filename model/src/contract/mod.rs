@@ -69,6 +69,7 @@ use order::Order;
 pub use prove::{Historic, Judged, JudgedState, Verdict, prove, prove_these};
 use timeouts::Timeouts;
 
+use crate::clone::clone_by_field;
 use crate::event::{End, Event};
 use crate::program::{Program, Timeout};
 
@@ -78,7 +79,7 @@ use crate::program::{Program, Timeout};
 /// have seen the same guarantees broken. How those were broken is no part of the comparison.
 ///
 /// Each item is accepted at most once, as [`Program::items`] says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Monitor {
     watched: GuaranteeSet,
     broken: GuaranteeSet,
@@ -94,6 +95,22 @@ pub struct Monitor {
     capacity: Capacity,
     exit_ends: ExitEnds,
 }
+
+clone_by_field!(Monitor {
+    watched,
+    broken,
+    found,
+    ledger,
+    intact,
+    order,
+    bounded,
+    no_loss,
+    loss_bound,
+    no_survivor_blocked,
+    timeouts,
+    capacity,
+    exit_ends
+});
 
 /// How guarantees were broken: kept to be told, and no part of what is compared.
 #[derive(Clone, Debug, Default)]
@@ -135,6 +152,15 @@ impl Monitor {
             exit_ends: ExitEnds,
             ledger,
         }
+    }
+
+    /// Back to before the first event, in the memory that it has.
+    pub fn reset(&mut self) {
+        self.broken = GuaranteeSet::NONE;
+        self.found.0.clear();
+        self.ledger.reset();
+        self.order.forget();
+        self.capacity.forget();
     }
 
     /// Takes note of the next event. It allocates only where a guarantee is broken for the first

@@ -2,6 +2,7 @@
 
 use super::guarantee::{Guarantee, Violation};
 use super::ledger::{Fact, Ledger};
+use crate::clone::clone_by_field;
 use crate::program::{ItemId, LaneId, QueueId};
 
 /// In real time, as far as real time says anything (O1): where x's put had returned before y's was
@@ -9,11 +10,13 @@ use crate::program::{ItemId, LaneId, QueueId};
 ///
 /// Rows of bits, one for each item: the first row has the items that have been overtaken, and one
 /// row for each lane has those that had been when its get was called.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Order {
     rows: Box<[u64]>,
     words: usize,
 }
+
+clone_by_field!(Order { rows, words });
 
 const OVERTAKEN: usize = 0;
 

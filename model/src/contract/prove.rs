@@ -41,12 +41,23 @@ impl<'a, M: Historic> Judged<'a, M> {
 }
 
 /// A state of a machine and of the monitor of its history.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct JudgedState<S> {
     /// The machine's state.
     pub machine: S,
     /// What is known of the history that led there.
     pub monitor: Monitor,
+}
+
+impl<S: Clone> Clone for JudgedState<S> {
+    fn clone(&self) -> Self {
+        Self { machine: self.machine.clone(), monitor: self.monitor.clone() }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.machine.clone_from(&source.machine);
+        self.monitor.clone_from(&source.monitor);
+    }
 }
 
 impl<M: Historic> Machine for Judged<'_, M> {

@@ -10,18 +10,19 @@
 //! million. [`Explored::collision_chance`] gives it for a run.
 
 mod fingerprint;
+mod search;
 mod seen;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
 use crate::machine::{Machine, Refused};
 
 pub use fingerprint::{Fingerprinter, fingerprint};
-use seen::Seen;
+use search::Search;
 
 /// How far an exploration may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,89 +217,9 @@ impl<M: Machine> Explored<M> {
 pub fn explore<M: Machine>(
     machine: &M,
     limits: Limits,
-    mut visit: impl FnMut(Visit<'_, M>) -> ControlFlow<()>,
+    visit: impl FnMut(Visit<'_, M>) -> ControlFlow<()>,
 ) -> Explored<M> {
-    let mut search = Search::new(machine, limits);
-    let mut actions = Vec::new();
-    while let Some((state, depth)) = search.frontier.pop_front() {
-        let index = StateIndex(search.visited);
-        search.visited += 1;
-        actions.clear();
-        machine.enabled(&state, &mut actions);
-        let enabled = actions.len();
-        machine.disturbances(&state, &mut actions);
-        search.explored.ends += usize::from(enabled == 0);
-        search.explored.depth = search.explored.depth.max(depth);
-        let (enabled, disturbances) = actions.split_at(enabled);
-        let seen = Visit { index, state: &state, depth, enabled, disturbances };
-        if visit(seen).is_break() {
-            search.explored.finish = Finish::Stopped;
-            break;
-        }
-        if let Err(refused) = search.expand(machine, index, &state, depth, &actions) {
-            search.explored.finish = Finish::Refused { index, refused };
-            break;
-        }
-    }
-    search.explored
-}
-
-/// An exploration under way.
-struct Search<M: Machine> {
-    explored: Explored<M>,
-    /// The states found and not visited yet, with their depths; they are visited in this order.
-    frontier: VecDeque<(M::State, u32)>,
-    visited: u32,
-    seen: Seen,
-    states_max: usize,
-}
-
-impl<M: Machine> Search<M> {
-    fn new(machine: &M, limits: Limits) -> Self {
-        let initial = machine.initial();
-        let mut seen = Seen::new();
-        seen.insert(fingerprint(&initial));
-        let explored = Explored {
-            states: 1,
-            transitions: 0,
-            ends: 0,
-            depth: 0,
-            finish: Finish::Complete,
-            parents: Vec::new(),
-        };
-        // An index is 32 bits.
-        let states_max = limits.states_max.clamp(1, u32::MAX as usize);
-        let frontier = VecDeque::from([(initial, 0)]);
-        Self { explored, frontier, visited: 0, seen, states_max }
-    }
-
-    /// Finds the states that follow on one. At the limit it finds no more, but what has been
-    /// found is still visited.
-    fn expand(
-        &mut self,
-        machine: &M,
-        index: StateIndex,
-        state: &M::State,
-        depth: u32,
-        actions: &[M::Action],
-    ) -> Result<(), Refused> {
-        for &action in actions {
-            let mut next = state.clone();
-            machine.apply(&mut next, &action)?;
-            self.explored.transitions += 1;
-            let fingerprint = fingerprint(&next);
-            if self.explored.states >= self.states_max {
-                if !self.seen.contains(fingerprint) {
-                    self.explored.finish = Finish::StatesMax(self.states_max);
-                }
-            } else if self.seen.insert(fingerprint) {
-                self.explored.states += 1;
-                self.explored.parents.push((index.0, action));
-                self.frontier.push_back((next, depth + 1));
-            }
-        }
-        Ok(())
-    }
+    Search::new(machine, limits).run(visit)
 }
 
 /// Every reachable outcome, each with a state that takes the fewest actions to reach.

@@ -10,6 +10,8 @@
 
 use std::collections::VecDeque;
 
+use crate::clone::clone_by_field;
+
 /// The size of one page slot in bytes, and the most that one write moves all or nothing
 /// (`PIPE_BUF`, `WF3`).
 pub const SLOT_BYTES: u32 = 4096;
@@ -35,7 +37,7 @@ pub const SLOT_BYTES: u32 = 4096;
 /// assert_eq!(pipe.read(13), Taken::Bytes(13));
 /// assert_eq!(pipe.continue_write(1_048_585 - 61_449), Written::Part(4096));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Pipe {
     /// How many bytes are unread in each used slot, oldest first; none is 0.
     unread: VecDeque<u16>,
@@ -48,6 +50,8 @@ pub struct Pipe {
     /// The sum of `unread`.
     available: u32,
 }
+
+clone_by_field!(Pipe { unread, write_position, slots, readers, writers, available });
 
 /// What a write that does not block did or would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

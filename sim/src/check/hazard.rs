@@ -21,13 +21,15 @@ pub struct HazardWatch {
     /// A process died while another was alive.
     survived: bool,
     /// The items whose frames were written whole: what is lost of them later, a reader lost.
-    handed_over: BTreeSet<ItemId>,
+    handed_over: Vec<ItemId>,
 }
 
 impl HazardWatch {
-    /// Forgets everything.
+    /// Forgets everything, and keeps its memory.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        self.empty_though_not = false;
+        self.survived = false;
+        self.handed_over.clear();
     }
 
     /// One action of the model and the state after it.
@@ -80,7 +82,7 @@ fn frame_bytes(machine: &Classic, item: ItemId) -> u32 {
 struct View<'a> {
     machine: &'a Classic,
     state: &'a State,
-    handed_over: &'a BTreeSet<ItemId>,
+    handed_over: &'a [ItemId],
 }
 
 impl View<'_> {

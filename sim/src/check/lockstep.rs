@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
 use midput_model::event::{End, Event};
 use midput_model::machine::{Machine, Refused};
 use midput_model::program::{LaneId, ProcessId, Signal};
-use midput_model::queue::classic::{Action, Classic, Covered, Observation, Point, State};
+use midput_model::queue::classic::{Action, Classic, Covered, Observation, Point, Ready, State};
 use midput_model::step::StepResult;
 
 use midput_scenarios::Hazard;
@@ -32,7 +33,13 @@ pub struct Divergence {
 pub struct Lockstep {
     machine: Arc<Classic>,
     initial: State,
+    first_events: ArrayVec<Event, 4>,
+    /// Whether any call of the program has a deadline.
+    has_deadlines: bool,
     state: State,
+    /// The lanes that can step in `state`, and in `initial`.
+    ready: Ready,
+    initially_ready: Ready,
     hazards: HazardWatch,
     covered: Covered,
 }
@@ -41,18 +48,24 @@ impl Lockstep {
     /// The model of `machine`, from its beginning.
     pub fn new(machine: Arc<Classic>) -> Self {
         let initial = machine.initial();
+        let ready = Ready::new(&machine, &initial);
         Self {
             state: initial.clone(),
             initial,
-            machine,
+            initially_ready: ready.clone(),
+            ready,
+            first_events: machine.first_events(),
+            has_deadlines: machine.program().has_deadlines(),
             hazards: HazardWatch::default(),
             covered: Covered::default(),
+            machine,
         }
     }
 
     /// Back to the beginning.
     pub fn reset(&mut self) {
         self.state.clone_from(&self.initial);
+        self.ready = self.initially_ready.clone();
         self.hazards.reset();
         self.covered = Covered::default();
     }
@@ -78,7 +91,7 @@ impl Lockstep {
     }
 
     pub(crate) fn begin(&self, kernel: &Kernel) -> Result<(), Divergence> {
-        compare_events(kernel, "the beginning", &self.machine.first_events())
+        compare_events(kernel, "the beginning", &self.first_events)
     }
 
     pub(crate) fn enabled(
@@ -87,7 +100,7 @@ impl Lockstep {
         enabled: u64,
         kept: u64,
     ) -> Result<(), Divergence> {
-        let model = self.machine.ready(&self.state);
+        let model = self.ready.lanes();
         let differing = (model ^ enabled) & !kept;
         if differing == 0 {
             return self.deadlines(kernel);
@@ -123,12 +136,13 @@ impl Lockstep {
 
     /// Where time is patient, waits have as long as in the model.
     fn deadlines(&self, kernel: &Kernel) -> Result<(), Divergence> {
-        for lane in (0u8..).take(self.state.lanes.len()).map(LaneId) {
-            let (Some(here), Some(model)) =
-                (kernel.remaining(lane), self.state.lane(lane).remaining_ms)
-            else {
-                continue;
-            };
+        if !self.has_deadlines {
+            return Ok(());
+        }
+        for (lane, current) in (0u8..).map(LaneId).zip(&self.state.lanes) {
+            // Few lanes have one: the kernel is asked about those alone.
+            let Some(model) = current.remaining_ms else { continue };
+            let Some(here) = kernel.remaining(lane) else { continue };
             if here.as_millis() != u128::from(model) {
                 let site = kernel.parked(lane).map_or("no step", |parked| parked.site.name);
                 return Err(Divergence {
@@ -202,13 +216,19 @@ impl Lockstep {
             let found = format!("{} at offset {offset}", record.site.name);
             return Err(Divergence { at: at(), expected, found });
         }
-        let observation = self
-            .machine
-            .apply(&mut self.state, &action)
-            .map_err(|refused| refusal(at(), &refused, found()))?;
+        let applied = self.machine.apply(&mut self.state, &action);
+        let observation = match &applied {
+            Ok(observation) => observation,
+            Err(refused) => return Err(refusal(at(), refused, found())),
+        };
         self.covered.add(&action, point, self.state.lane(lane).point, observation.result);
-        self.hazards.observe(&self.machine, &self.state, &observation);
-        self.compare(kernel, record, &observation, at)?;
+        match action {
+            // The deadlines of others come nearer, too.
+            Action::Expire { .. } => self.ready = Ready::new(&self.machine, &self.state),
+            _ => self.ready.stepped(&self.machine, &self.state, lane, point),
+        }
+        self.hazards.observe(&self.machine, &self.state, observation);
+        self.compare(kernel, record, observation, at)?;
         self.header(kernel, record)
     }
 
@@ -252,6 +272,7 @@ impl Lockstep {
             .apply(&mut self.state, action)
             .map_err(|refused| refusal(at.clone(), &refused, "a death".into()))?;
         self.covered.add(action, Point::Ended, Point::Ended, observation.result);
+        self.ready = Ready::new(&self.machine, &self.state);
         self.hazards.observe(&self.machine, &self.state, &observation);
         compare_events(kernel, &at, &observation.events)
     }

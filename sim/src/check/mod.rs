@@ -65,12 +65,12 @@ impl Observers {
     }
 
     /// Makes everything ready for the next run of the same program.
-    pub fn reset(&mut self, program: &Program) {
+    pub fn reset(&mut self) {
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.reset();
         }
         if let Some(monitor) = &mut self.monitor {
-            *monitor = Monitor::new(program);
+            monitor.reset();
         }
         self.kills.clear();
         self.returns.clear();

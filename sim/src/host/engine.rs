@@ -156,17 +156,17 @@ impl<'a> Engine<'a> {
     ///
     /// # Errors
     /// The ending, where the run is over.
-    pub fn happens(&mut self, alternative: Alternative) -> Result<Option<LaneId>, Ending> {
+    pub fn happens(&mut self, alternative: Alternative) -> Result<Option<LaneId>, Box<Ending>> {
         with_kernel(|kernel| {
-            self.stepped(kernel)?;
+            if let Some(record) = kernel.last.take() {
+                self.stepped(kernel, &record)?;
+            }
             if self.steps >= self.settings.steps_max {
-                return Err(Ending::StepLimit);
+                return Err(Box::new(Ending::StepLimit));
             }
             self.steps += 1;
-            self.observers.enabled(kernel, kernel.enabled(), 0).map_err(Ending::Diverged)?;
-            let lane = self.carry_out(kernel, alternative)?;
-            kernel.current = lane.unwrap_or(kernel.current);
-            Ok(lane)
+            self.observers.enabled(kernel, kernel.enabled(), 0).map_err(diverged)?;
+            self.carry_out(kernel, alternative)
         })
     }
 

@@ -56,7 +56,7 @@ fn random_schedules_of_the_classic_queue_are_in_lockstep_with_its_model() {
     let mut observers = observers(&program);
     let mut host = Host::default();
     for case in 0..500 {
-        observers.reset(&program);
+        observers.reset();
         let ran = host.run::<Classic<_>>(
             &program,
             &mut Random::new(7, case),
@@ -82,7 +82,7 @@ fn a_kill_inside_a_write_leaves_the_reader_stuck_and_replays_to_the_same_trace()
     let mut traces = Vec::new();
     let mut recorded = None;
     for _ in 0..2 {
-        observers.reset(&program);
+        observers.reset();
         observers.trace = Some(TraceLog::default());
         let mut directives =
             Directives::new(&program, std::slice::from_ref(&kill), &[], &[]).unwrap();
@@ -118,7 +118,7 @@ fn a_waiting_call_is_interrupted_and_made_again() {
     let mut host = Host::default();
     let mut while_waiting = 0;
     for case in 0..50 {
-        observers.reset(&program);
+        observers.reset();
         let mut directives =
             Directives::new(&program, &[], &[], std::slice::from_ref(&fault)).unwrap();
         let ran = host.run::<Classic<_>>(

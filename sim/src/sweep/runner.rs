@@ -148,7 +148,7 @@ impl<'a> Runner<'a> {
     ) -> CaseOutcome {
         let wants_trace = trace.is_some();
         self.suit(case);
-        self.observers.reset(&self.program);
+        self.observers.reset();
         self.observers.trace = wants_trace.then(TraceLog::default);
         let directives = Directives::new(&self.program, &case.kills, &case.holds, &case.faults);
         let mut directives = match directives {

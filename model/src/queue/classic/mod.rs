@@ -35,13 +35,14 @@ use crate::event::{Blocked, End, Event};
 use crate::machine::{Machine, Refused};
 use crate::mutant::{Change, Mutant};
 use crate::os::process::ProcessState;
-use crate::program::{Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
+use crate::program::{Instruction, Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
 use crate::step::StepResult;
 
 pub use covered::Covered;
 pub use ending::{Ending, LaneEnding};
 pub use from::From;
 pub use point::Point;
+pub use ready::Ready;
 pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};
 pub use waits::{Waits, why_stuck};
 
@@ -53,6 +54,7 @@ mod need;
 mod point;
 mod process;
 mod queue;
+mod ready;
 mod state;
 mod transfer;
 mod waits;
@@ -156,6 +158,8 @@ type Events = ArrayVec<Event, 4>;
 pub struct Classic {
     program: Program,
     lanes: Vec<Lane>,
+    /// What each lane does, found without going through its process; nothing for a feeder.
+    instructions: Vec<Vec<Instruction>>,
     environment: Environment,
     mutant: Option<Mutant>,
 }
@@ -163,7 +167,15 @@ pub struct Classic {
 impl Classic {
     /// The machine of `program` in `environment`.
     pub fn new(program: Program, environment: Environment) -> Self {
-        Self { lanes: program.lanes(), program, environment, mutant: None }
+        let lanes = program.lanes();
+        let instructions = lanes.iter().map(|lane| match lane.role {
+            LaneRole::Program(index) => {
+                let process = &program.processes[usize::from(lane.process.0)];
+                process.lanes[usize::from(index)].instructions.clone()
+            }
+            LaneRole::Feeder(_) => Vec::new(),
+        });
+        Self { instructions: instructions.collect(), lanes, program, environment, mutant: None }
     }
 
     /// The program.
@@ -174,13 +186,6 @@ impl Classic {
     /// Every lane, by its id.
     pub fn lanes(&self) -> &[Lane] {
         &self.lanes
-    }
-
-    /// The lanes whose next step can be done now, one bit for each; deadlines not considered.
-    pub fn ready(&self, state: &State) -> u64 {
-        (0..self.lanes.len())
-            .filter(|&lane| self.can_step(state, LaneId(lane_number(lane))))
-            .fold(0, |ready, lane| ready | 1 << lane)
     }
 
     /// How the run stands: the lanes that have begun, have not ended and cannot step.

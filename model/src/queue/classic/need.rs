@@ -13,39 +13,21 @@ use super::{Action, Classic, Events, Stepped, Time};
 impl Classic {
     /// Whether a lane's next step can be done now: what it waits for is there, or it does not
     /// wait (one try, or a deadline that has passed).
+    #[inline]
     pub(super) fn can_step(&self, state: &State, lane: LaneId) -> bool {
         match state.lane(lane).point {
             Point::NotStarted | Point::Ended => false,
             point if self.alters(point, Change::Skip) => true,
-            _ => self.is_available(state, lane) || self.is_one_try(state, lane),
+            point if point.may_wait() => {
+                self.is_available(state, lane) || self.is_one_try(state, lane)
+            }
+            _ => true,
         }
     }
 
     /// Whether what the lane's next step waits for is there.
     pub(super) fn is_available(&self, state: &State, lane: LaneId) -> bool {
-        let process = self.process_of(lane);
-        let current = state.lane(lane);
-        let queue = || state.queue(self.queue_of(state, lane));
-        let local = || state.local(process, self.queue_of(state, lane));
-        match current.point {
-            Point::PutAcquire => queue().slots.value() > 0,
-            Point::GetAcquire => queue().read_lock.semaphore.value() > 0,
-            Point::FeedAcquire => queue().write_lock.semaphore.value() > 0,
-            Point::PutLock | Point::SentinelLock | Point::FeedLock => local().locked_by.is_none(),
-            Point::FeedWake => local().notified && local().locked_by.is_none(),
-            Point::GetPoll => {
-                !local().reader_open || queue().pipe.preview_read(1) != Taken::WouldBlock
-            }
-            Point::GetHeader | Point::GetBody => {
-                !local().reader_open || queue().pipe.preview_read(1) != Taken::WouldBlock
-            }
-            point if point.writes() => {
-                !local().writer_open || self.preview_write(state, lane) != Written::WouldBlock
-            }
-            Point::FeederJoin => {
-                let feeder = self.program.feeder_of(process, self.queue_of(state, lane));
-                state.lane(feeder).point == Point::Ended
-            }
+        match state.lane(lane).point {
             Point::LeaveThreadJoin => {
                 let thread = self.leaving_thread(state, lane);
                 thread.is_none_or(|thread| state.lane(thread).point == Point::Ended)
@@ -53,7 +35,30 @@ impl Classic {
             Point::LeaveChildJoin | Point::ProcessJoin | Point::AwaitDeath => self
                 .awaited_process(state, lane)
                 .is_none_or(|process| state.process(process).state.exit().is_some()),
+            point if point.may_wait() => self.is_queue_ready(state, lane, point),
             _ => true,
+        }
+    }
+
+    /// Whether what a step on a queue waits for is there.
+    fn is_queue_ready(&self, state: &State, lane: LaneId, point: Point) -> bool {
+        let process = self.process_of(lane);
+        let name = self.queue_of(state, lane);
+        let (queue, local) = (state.queue(name), state.local(process, name));
+        match point {
+            Point::PutAcquire => queue.slots.value() > 0,
+            Point::GetAcquire => queue.read_lock.semaphore.value() > 0,
+            Point::FeedAcquire => queue.write_lock.semaphore.value() > 0,
+            Point::PutLock | Point::SentinelLock | Point::FeedLock => local.locked_by.is_none(),
+            Point::FeedWake => local.notified && local.locked_by.is_none(),
+            Point::GetPoll | Point::GetHeader | Point::GetBody => {
+                !local.reader_open || queue.pipe.preview_read(1) != Taken::WouldBlock
+            }
+            Point::FeederJoin => {
+                let feeder = self.program.feeder_of(process, name);
+                state.lane(feeder).point == Point::Ended
+            }
+            _ => !local.writer_open || self.preview_write(state, lane) != Written::WouldBlock,
         }
     }
 
@@ -93,11 +98,7 @@ impl Classic {
         if current.leaving.is_some() {
             return None;
         }
-        let crate::program::LaneRole::Program(index) = self.role(lane) else { return None };
-        let process = self.process_of(lane);
-        let program = &self.program.processes[usize::from(process.0)].lanes[usize::from(index)];
-        let instruction = program.instructions.get(usize::from(current.instruction))?;
-        Some(instruction.operation)
+        self.instruction(lane, current.instruction).map(|instruction| instruction.operation)
     }
 
     /// Under [`Time::Any`], every wait that blocks may expire.

@@ -14,9 +14,7 @@ use super::{Classic, Events};
 impl Classic {
     /// The lane's instruction at an index.
     pub(super) fn instruction(&self, lane: LaneId, index: u16) -> Option<&Instruction> {
-        let LaneRole::Program(number) = self.role(lane) else { return None };
-        let process = &self.program.processes[usize::from(self.process_of(lane).0)];
-        process.lanes[usize::from(number)].instructions.get(usize::from(index))
+        self.instructions[usize::from(lane.0)].get(usize::from(index))
     }
 
     /// The lane comes to its next instruction, or has done them all.

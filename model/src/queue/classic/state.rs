@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::clone::clone_by_field;
 use crate::os::pipe::Pipe;
 use crate::os::process::ProcessState;
 use crate::os::semaphore::Semaphore;
@@ -14,7 +15,7 @@ use super::{Action, Environment};
 pub(super) const SLOTS_UNBOUNDED: u32 = 0x7fff_ffff;
 
 /// All that the future of a program depends on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// Every lane, in the order of [`Program::lanes`].
     pub lanes: Vec<LaneState>,
@@ -30,8 +31,10 @@ pub struct State {
     pub faults_left: u8,
 }
 
+clone_by_field!(State { lanes, processes, queues, locals, kills_left, faults_left });
+
 /// One lane.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct LaneState {
     /// The step that it does next.
     pub point: Point,
@@ -60,6 +63,21 @@ pub struct LaneState {
     pub overdue: bool,
 }
 
+clone_by_field!(LaneState {
+    point,
+    instruction,
+    results,
+    remaining_ms,
+    item,
+    moved,
+    in_call,
+    garbled,
+    failure,
+    leaving,
+    exit_code,
+    overdue
+});
+
 /// What a leaving lane is busy with (`LC1`), in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Leaving {
@@ -76,7 +94,7 @@ pub enum Leaving {
 }
 
 /// One process.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Process {
     /// Where it is in its life.
     pub state: ProcessState,
@@ -88,8 +106,10 @@ pub struct Process {
     pub feeders: Vec<QueueId>,
 }
 
+clone_by_field!(Process { state, children, threads, feeders });
+
 /// What the processes share of one queue.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Shared {
     /// Free slots.
     pub slots: Semaphore,
@@ -102,6 +122,8 @@ pub struct Shared {
     /// What stands in the pipe, as runs of frames.
     pub content: VecDeque<Run>,
 }
+
+clone_by_field!(Shared { slots, read_lock, write_lock, pipe, content });
 
 /// A lock made of a semaphore.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -130,7 +152,7 @@ pub struct Run {
 }
 
 /// What one process has of one queue (`Q3`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Local {
     /// Items that were put and not yet fed.
     pub buffer: VecDeque<Entry>,
@@ -155,6 +177,20 @@ pub struct Local {
     /// This process's writing end is open.
     pub writer_open: bool,
 }
+
+clone_by_field!(Local {
+    buffer,
+    locked_by,
+    sleeping,
+    notified,
+    closed,
+    join_cancelled,
+    feeder_started,
+    close_pending,
+    join_pending,
+    reader_open,
+    writer_open
+});
 
 /// What stands in a local buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use midput_model::event::Blocked;
 use midput_model::os::process::ProcessState;
 use midput_model::program::{LaneId, ProcessId};
-use midput_model::queue::classic::Classic;
+use midput_model::queue::classic::{Classic, Ready};
 
 use super::attempt::Node;
 use super::logs::Logs;
@@ -33,7 +33,7 @@ impl Node {
             return Err(format!("the run stands at {seen:?}, the model at {end:?}"));
         }
         let held = logs.run.held.iter().fold(0, |held, lane| held | 1 << lane.0);
-        let ready = machine.ready(&self.state) & !held;
+        let ready = Ready::new(machine, &self.state).lanes() & !held;
         if ready != 0 {
             let lane = LaneId(ready.trailing_zeros().to_le_bytes()[0]);
             let name = &machine.lanes()[usize::from(lane.0)].name;

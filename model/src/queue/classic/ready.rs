@@ -1,0 +1,155 @@
+//! Who can step, kept from step to step: a run asks after each, and most steps change nothing that
+//! another lane waits for.
+
+use crate::program::LaneId;
+
+use super::Classic;
+use super::point::Point;
+use super::state::State;
+
+/// Kinds of things that a step waits for, or changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// What the lanes of one process share: the local condition of a queue.
+    Local,
+    Slots,
+    ReadLock,
+    WriteLock,
+    Pipe,
+    /// Whether a process, a thread or a feeder has ended.
+    Life,
+}
+
+const KINDS: usize = 6;
+
+/// What a step changes for the other lanes.
+enum Change {
+    Nothing,
+    Of(Kind),
+    /// It may be anything, as where it starts a lane.
+    Anything,
+}
+
+/// The lanes whose next step can be done now; deadlines not considered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    lanes: u64,
+    /// For each kind, the lanes whose next step waits for it.
+    waiting: [u64; KINDS],
+}
+
+impl Ready {
+    /// Who can step in a state.
+    pub fn new(machine: &Classic, state: &State) -> Self {
+        let mut ready = Self { lanes: 0, waiting: [0; KINDS] };
+        for (lane, current) in (0u8..).map(LaneId).zip(&state.lanes) {
+            ready.lanes |= u64::from(machine.can_step(state, lane)) << lane.0;
+            if let Some(kind) = current.point.waits_for() {
+                ready.waiting[kind as usize] |= 1 << lane.0;
+            }
+        }
+        ready
+    }
+
+    /// The lanes, one bit for each.
+    pub fn lanes(&self) -> u64 {
+        self.lanes
+    }
+
+    /// `lane`, which stood at `point`, has done its step there, which led to `state`.
+    pub fn stepped(&mut self, machine: &Classic, state: &State, lane: LaneId, point: Point) {
+        let now = state.lane(lane).point;
+        let mut concerned = match point.changes() {
+            Change::Nothing if now != Point::Ended => 0,
+            Change::Of(kind) if now != Point::Ended => self.waiting[kind as usize],
+            _ => {
+                *self = Self::new(machine, state);
+                return;
+            }
+        };
+        let bit = 1 << lane.0;
+        if let Some(kind) = point.waits_for() {
+            self.waiting[kind as usize] &= !bit;
+        }
+        if let Some(kind) = now.waits_for() {
+            self.waiting[kind as usize] |= bit;
+            concerned |= bit;
+        } else {
+            self.lanes |= bit;
+            concerned &= !bit;
+        }
+        while concerned != 0 {
+            let lane = concerned.trailing_zeros();
+            concerned &= concerned - 1;
+            self.lanes &= !(1 << lane);
+            self.lanes |= u64::from(machine.can_step(state, LaneId(lane as u8))) << lane;
+        }
+        debug_assert_eq!(*self, Self::new(machine, state), "after {point:?} of lane {}", lane.0);
+    }
+}
+
+impl Point {
+    /// Whether the step waits where something is not there. All others can always be done.
+    pub(super) fn may_wait(self) -> bool {
+        self.waits_for().is_some()
+    }
+
+    fn waits_for(self) -> Option<Kind> {
+        match self {
+            Self::PutLock | Self::SentinelLock | Self::FeedLock | Self::FeedWake => {
+                Some(Kind::Local)
+            }
+            Self::PutAcquire => Some(Kind::Slots),
+            Self::GetAcquire => Some(Kind::ReadLock),
+            Self::FeedAcquire => Some(Kind::WriteLock),
+            Self::GetPoll
+            | Self::GetHeader
+            | Self::GetBody
+            | Self::FeedWriteFrame
+            | Self::FeedWriteHeader
+            | Self::FeedWriteBody => Some(Kind::Pipe),
+            Self::AwaitDeath
+            | Self::FeederJoin
+            | Self::ProcessJoin
+            | Self::LeaveThreadJoin
+            | Self::LeaveChildJoin => Some(Kind::Life),
+            _ => None,
+        }
+    }
+
+    /// What the step changes, unless its lane ends with it.
+    fn changes(self) -> Change {
+        match self {
+            Self::PutLock
+            | Self::PutNotify
+            | Self::PutUnlock
+            | Self::SentinelLock
+            | Self::SentinelNotify
+            | Self::SentinelUnlock
+            | Self::FeedLock
+            | Self::FeedWait
+            | Self::FeedWake
+            | Self::FeedUnlock => Change::Of(Kind::Local),
+            Self::PutAcquire | Self::GetReleaseSlot | Self::FeedGiveBack => Change::Of(Kind::Slots),
+            Self::GetAcquire | Self::GetReleaseLock => Change::Of(Kind::ReadLock),
+            Self::FeedAcquire | Self::FeedRelease => Change::Of(Kind::WriteLock),
+            Self::GetHeader
+            | Self::GetBody
+            | Self::FeedWriteFrame
+            | Self::FeedWriteHeader
+            | Self::FeedWriteBody
+            | Self::CloseReader
+            | Self::FeedCloseReader
+            | Self::FeedCloseWriter => Change::Of(Kind::Pipe),
+            // A child that was joined is no longer waited for on leaving.
+            Self::ProcessJoin | Self::LeaveChildJoin => Change::Of(Kind::Life),
+            Self::NotStarted
+            | Self::Ended
+            | Self::PutStart
+            | Self::ProcessStart
+            | Self::ThreadStart
+            | Self::Exit => Change::Anything,
+            _ => Change::Nothing,
+        }
+    }
+}
