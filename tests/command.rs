@@ -1,49 +1,13 @@
 //! The command as its users see it: exit statuses, errors that say what to do, failures that replay.
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use midput_sim::case::Case;
 use midput_sim::subject::Classic;
 use midput_sim::sweep::Runner;
+use support::{midput, root, text, with_forbidden_harm};
 
-fn midput(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_midput"));
-    command.current_dir(folder).args(arguments).env("NO_COLOR", "1");
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MIDPUT_")) {
-        command.env_remove(name);
-    }
-    command.output().unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A folder with one scenario in which a harm is not allowed.
-fn with_forbidden_harm() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let group = folder.path().join("scenarios/mine");
-    std::fs::create_dir_all(&group).unwrap();
-    let scenario = r#"
-why = "A producer dies inside a large write, and nothing is allowed to come of it."
-[queue.jobs]
-maxsize = 4
-[process.P0]
-main = ["start P1", "get timeout=50ms"]
-[process.P1]
-main = ["put a 100000B"]
-[faults]
-kills = 1
-victims = ["P1"]
-"#;
-    std::fs::write(group.join("torn.toml"), scenario).unwrap();
-    folder
-}
+mod support;
 
 #[test]
 fn a_passing_check_ends_with_a_summary_and_status_0() {
@@ -343,9 +307,10 @@ fn lists_and_explorations_answer() {
 
 #[test]
 fn a_strategy_is_asked_for_by_name_and_named_where_something_was_found() {
-    let folder = with_forbidden_harm();
     let check = ["check", "--world", "sim", "--max-fail", "1", "--strategy"];
     for strategy in ["random", "pct depth=2", "bounded preemptions=1"] {
+        // In a folder of its own: a case that was kept would fail first.
+        let folder = with_forbidden_harm();
         let output = midput(folder.path(), &[&check[..], &[strategy]].concat());
         let out = text(&output.stdout);
         assert_eq!(output.status.code(), Some(1), "{out}");
@@ -353,7 +318,7 @@ fn a_strategy_is_asked_for_by_name_and_named_where_something_was_found() {
         let tallied = |line: &str| line.trim_start().starts_with(strategy);
         assert!(out.lines().any(tallied), "{out}");
     }
-    let output = midput(folder.path(), &[&check[..], &["luck"]].concat());
+    let output = midput(root(), &[&check[..], &["luck"]].concat());
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("'luck' is no strategy; there are"), "{error}");

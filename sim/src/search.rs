@@ -152,7 +152,7 @@ pub fn search<Q: Subject<SimulatedOs>>(
             Ending::Redundant => {}
             other => return Err(other),
         }
-        if !strategy.next() {
+        if !strategy.advance() {
             searched.complete = !strategy.tally().cut;
             break;
         }

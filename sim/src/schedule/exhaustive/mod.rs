@@ -59,7 +59,7 @@ pub struct Tally {
 }
 
 /// A depth-first search over schedules: the strategy of one run after the other, until
-/// [`next`](Self::next) says that all are done.
+/// [`advance`](Self::advance) says that all are done.
 #[derive(Debug)]
 pub struct Exhaustive {
     options: ExhaustiveOptions,
@@ -110,7 +110,7 @@ impl Exhaustive {
 
     /// Makes ready for the next schedule; false where every one has been run. To be called after
     /// each run.
-    pub fn next(&mut self) -> bool {
+    pub fn advance(&mut self) -> bool {
         if self.broken_off {
             self.tally.redundant += 1;
         } else {
