@@ -275,6 +275,19 @@ pub(crate) struct Explore {
     /// Visit at most so many states.
     #[arg(long, default_value_t = 2_000_000)]
     pub states: usize,
+    /// Run every schedule of the real code, too, in the simulated kernel, with the scenario's kills
+    /// and faults at every step, and compare what both come to.
+    #[arg(long)]
+    pub code: bool,
+    /// Run at most so many schedules of the code.
+    #[arg(long, default_value_t = 1_000_000, requires = "code")]
+    pub schedules: u64,
+    /// Run the orders of steps of the code that make no difference, too.
+    #[arg(long, requires = "code")]
+    pub no_reduction: bool,
+    /// Only schedules of the code with at most so many preemptions; without reduction.
+    #[arg(long, value_name = "N", requires = "code")]
+    pub preemptions: Option<u32>,
     /// Show the shortest counterexamples as traces.
     #[arg(long)]
     pub traces: bool,

@@ -19,6 +19,8 @@ use crate::print::{out, outln};
 use crate::replay::text;
 use crate::select::select;
 
+mod code;
+
 /// Outcomes shown for each scenario.
 const OUTCOMES_SHOWN: usize = 12;
 
@@ -27,6 +29,9 @@ pub(crate) fn explore(arguments: &Explore) -> anyhow::Result<Status> {
     let mut status = Status::Pass;
     for scenario in &selected.scenarios {
         status = status.and(one(scenario, arguments));
+        if arguments.code {
+            status = status.and(code::search_code(scenario, arguments, &selected)?);
+        }
     }
     Ok(status)
 }

@@ -1,5 +1,6 @@
 //! The command as its users see it: exit statuses, errors that say what to do, failures that replay.
 
+use std::path::Path;
 use std::process::Command;
 
 use midput_sim::case::Case;

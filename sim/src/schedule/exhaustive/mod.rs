@@ -205,11 +205,7 @@ impl Exhaustive {
                 |&lane: &LaneId| kernel.process_of(lane) == victim && kernel.parked(lane).is_some();
             let moved = self.nodes[..index].iter().rev().filter_map(|node| lane_of(node.chosen));
             let all = (0u8..).take(kernel.lane_count()).map(LaneId);
-            let stood = moved.chain(all).find(stands).and_then(|lane| {
-                let parked = kernel.parked(lane)?;
-                let (step, offset) = (parked.site.name, parked.site.offset);
-                Some(Stood { lane, step, occurrence: parked.occurrence, offset })
-            });
+            let stood = moved.chain(all).find(stands).and_then(|lane| Stood::of(kernel, lane));
             self.nodes[index].latest.extend(stood.map(|stood| (victim, stood)));
         }
     }
