@@ -178,6 +178,8 @@ pub(super) fn not_the_same(
 ) -> ReplayDiverged {
     let here = alternatives.iter().map(|&it| describe(kernel, it));
     ReplayDiverged {
+        // Such a search is asked at every step.
+        step: number as u64,
         number,
         recorded: "what an earlier run did: the subject does not do the same twice".to_owned(),
         index: 0,
