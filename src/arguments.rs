@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Trace(Trace),
     /// Visit every state of a scenario's model: outcomes and shortest counterexamples.
     Explore(Explore),
+    /// Join the reports of shards to the report of the whole, and end as `check` would have.
+    Merge(Merge),
     /// List scenarios, kill sites, hazards, guarantees or kept cases.
     List(List),
 }
@@ -78,15 +80,20 @@ pub(crate) struct Check {
     /// Stop after so long, such as 30s; what did not run is said.
     #[arg(long, value_parser = time)]
     pub budget: Option<Duration>,
-    /// Only these cases: m/n, from 1.
+    /// Only these cases: m/n, from 1; case i belongs to shard i modulo n. `midput merge` joins the
+    /// reports of all shards.
     #[arg(long, value_parser = shard)]
     pub shard: Option<Shard>,
     /// Threads [default: one for each processor].
     #[arg(long, value_parser = jobs)]
     pub jobs: Option<usize>,
-    /// Stop a scenario after so many failing cases [default: 3].
-    #[arg(long)]
+    /// Stop a scenario after so many failing cases, kept ones included; 0 is never [default: 3].
+    #[arg(long, value_name = "N")]
     pub max_fail: Option<u64>,
+    /// Stop a scenario once N cases in a row brought nothing new: no action of the model, no kill
+    /// site, no hazard, no ending. It is asked after every 64 simulated cases.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub until_quiet: Option<u64>,
     /// How long a native run may go on without ending or hanging for good [default: 10s].
     #[arg(long, value_parser = time)]
     pub hang_after: Option<Duration>,
@@ -110,6 +117,35 @@ pub(crate) struct Check {
     /// Where files are written when there is no folder of scenarios [default: target/midput].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: Reports,
+}
+
+/// The files that a check leaves behind.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Reports {
+    /// Write all figures and failing cases as JSON; `-` is standard output, and what else is
+    /// printed there goes to standard error then. docs/report.schema.json says what is in it.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Write a JUnit file; `-` as for `--report`.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Merge {
+    /// The files that the shards wrote with `--report`, in any order; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The folder of the scenario files, where failing cases are saved [default: ./scenarios].
+    #[arg(long, value_name = "DIR")]
+    pub scenarios_in: Option<PathBuf>,
+    /// Where files are written when there is no folder of scenarios [default: target/midput].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub reports: Reports,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -239,6 +275,19 @@ pub(crate) struct Explore {
     /// Visit at most so many states.
     #[arg(long, default_value_t = 2_000_000)]
     pub states: usize,
+    /// Run every schedule of the real code, too, in the simulated kernel, with the scenario's kills
+    /// and faults at every step, and compare what both come to.
+    #[arg(long)]
+    pub code: bool,
+    /// Run at most so many schedules of the code.
+    #[arg(long, default_value_t = 1_000_000, requires = "code")]
+    pub schedules: u64,
+    /// Run the orders of steps of the code that make no difference, too.
+    #[arg(long, requires = "code")]
+    pub no_reduction: bool,
+    /// Only schedules of the code with at most so many preemptions; without reduction.
+    #[arg(long, value_name = "N", requires = "code")]
+    pub preemptions: Option<u32>,
     /// Show the shortest counterexamples as traces.
     #[arg(long)]
     pub traces: bool,

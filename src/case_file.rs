@@ -16,6 +16,16 @@ pub(crate) fn last_file(out: Option<&Path>) -> PathBuf {
     out_folder(out).join("last")
 }
 
+/// Notes a failing case as the last one.
+pub(crate) fn note_last(out: Option<&Path>, case: &Path) -> anyhow::Result<()> {
+    let last = last_file(out);
+    if let Some(folder) = last.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    std::fs::write(&last, case.display().to_string())?;
+    Ok(())
+}
+
 /// The line that runs a saved case again.
 pub(crate) fn replay_line(path: &Path, world: &str) -> String {
     let world = if world == "sim" { String::new() } else { format!(" --world {world}") };

@@ -10,7 +10,7 @@ use midput_model::queue::classic::{Classic as Machine, Ending, Environment, Time
 use midput_scenarios::Scenario;
 use midput_sim::counterexample::case_of;
 use midput_sim::subject::Classic;
-use midput_sim::sweep::Runner;
+use midput_sim::sweep::{Runner, environment};
 use midput_sim::trace::TraceLog;
 
 use crate::arguments::{Explore, Time as TimeArgument};
@@ -19,31 +19,30 @@ use crate::print::{out, outln};
 use crate::replay::text;
 use crate::select::select;
 
+mod code;
+
 /// Outcomes shown for each scenario.
 const OUTCOMES_SHOWN: usize = 12;
 
 pub(crate) fn explore(arguments: &Explore) -> anyhow::Result<Status> {
     let selected = select(arguments.scenarios_in.as_deref(), None, &arguments.scenarios)?;
     let mut status = Status::Pass;
-    if let Some(mutant) = arguments.mutant {
-        outln!("mutant {mutant}: the model is altered");
-    }
     for scenario in &selected.scenarios {
         status = status.and(one(scenario, arguments));
+        if arguments.code {
+            status = status.and(code::search_code(scenario, arguments, &selected)?);
+        }
     }
     Ok(status)
 }
 
 fn machine(scenario: &Scenario, arguments: &Explore) -> Machine {
     let any = arguments.time == TimeArgument::Any;
-    let environment = Environment {
-        time: if any { Time::Any } else { Time::Patient },
-        kills: if arguments.no_kills { 0 } else { scenario.faults.kills_max },
-        faults: u8::from(scenario.faults.short_transfers || scenario.faults.interruptions),
-        victims: scenario.faults.victims.clone(),
-        signals: scenario.faults.signals.clone(),
-        overdue: any,
-    };
+    let time = if any { Time::Any } else { Time::Patient };
+    let mut environment = Environment { overdue: any, ..environment(scenario, time) };
+    if arguments.no_kills {
+        environment.kills = 0;
+    }
     let machine = Machine::new(scenario.program.clone(), environment);
     match arguments.mutant {
         Some(mutant) => machine.with_mutant(mutant),

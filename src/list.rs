@@ -65,7 +65,7 @@ fn guarantees() {
 fn cases(selected: &Selected) -> anyhow::Result<()> {
     let mut table = table(&["case", "scenario", "kill", "why"], &[]);
     for scenario in &selected.scenarios {
-        for (path, case) in midput_sim::keep::kept(&selected.cases, &scenario.name)? {
+        for (path, case) in midput_sim::keep::kept(&selected.cases, &scenario.name, true)? {
             let kills: Vec<String> = case.kills.iter().map(ToString::to_string).collect();
             let why = case.why.unwrap_or_default();
             table.add_row([path.display().to_string(), case.scenario, kills.join(", "), why]);

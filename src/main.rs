@@ -13,11 +13,15 @@ mod case_file;
 mod check;
 mod exit;
 mod explore;
+mod junit;
 mod list;
+mod merge;
 mod print;
 mod replay;
+mod reports;
 mod select;
 mod shrink;
+mod summary;
 mod table;
 
 fn main() -> ExitCode {
@@ -68,6 +72,7 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         Some(Command::Shrink(arguments)) => shrink::shrink(&arguments, settings),
         Some(Command::Trace(trace)) => replay::trace(&trace, settings),
         Some(Command::Explore(explore)) => explore::explore(&explore),
+        Some(Command::Merge(merge)) => merge::merge(&merge, settings, color),
         Some(Command::List(list)) => list::list(&list),
     }
 }

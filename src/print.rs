@@ -3,9 +3,27 @@
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Whether standard output belongs to a report.
+static ASIDE: AtomicBool = AtomicBool::new(false);
+
+/// From now on everything that is printed goes to standard error: standard output is a report's.
+pub(crate) fn leave_standard_output() {
+    ASIDE.store(true, Ordering::Relaxed);
+}
+
+/// Writes to standard output, or beside it.
+pub(crate) fn write(text: Arguments<'_>) {
+    if ASIDE.load(Ordering::Relaxed) {
+        eprint!("{text}");
+        return;
+    }
+    write_output(text);
+}
 
 /// Writes to standard output.
-pub(crate) fn write(text: Arguments<'_>) {
+pub(crate) fn write_output(text: Arguments<'_>) {
     if let Err(error) = std::io::stdout().write_fmt(text) {
         if error.kind() != ErrorKind::BrokenPipe {
             eprintln!("midput: standard output: {error}");

@@ -133,8 +133,9 @@ fn simulate(loaded: &Loaded, arguments: &Replay, time: u32) -> anyhow::Result<Op
         return Ok(Some(outcome));
     }
     let trace = text(&loaded.scenario, &outcome, &log, true);
-    // How it ends is not said of a run that was ended.
-    trace.lines().filter(|line| !line.starts_with('=')).for_each(|line| outln!("{line}"));
+    // How it ends and who is blocked is not said of a run that was ended.
+    let happened = |line: &&str| !line.starts_with('=') && !line.contains(" BLOCKED ");
+    trace.lines().filter(happened).for_each(|line| outln!("{line}"));
     outln!("stopped before {site}");
     Ok(None)
 }

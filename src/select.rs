@@ -20,16 +20,13 @@ pub(crate) fn select(
     out: Option<&Path>,
     patterns: &[String],
 ) -> anyhow::Result<Selected> {
-    let here = Path::new("scenarios");
-    let folder = folder.or_else(|| here.is_dir().then_some(here));
-    let (mut scenarios, cases) = match folder {
-        Some(folder) => {
-            let scenarios = midput_scenarios::load_dir(folder)
-                .with_context(|| format!("the scenarios in {} cannot be used", folder.display()))?;
-            (scenarios, folder.to_owned())
-        }
-        None => (midput_scenarios::builtin(), out_folder(out).join("cases")),
+    let folder = scenarios_folder(folder);
+    let mut scenarios = match folder {
+        Some(folder) => midput_scenarios::load_dir(folder)
+            .with_context(|| format!("the scenarios in {} cannot be used", folder.display()))?,
+        None => midput_scenarios::builtin(),
     };
+    let cases = cases_folder(folder, out);
     for pattern in patterns {
         if !scenarios.iter().any(|scenario| matches(pattern, &scenario.name)) {
             bail!(NothingSelected { pattern: pattern.clone() });
@@ -39,6 +36,18 @@ pub(crate) fn select(
         scenarios.retain(|it| patterns.iter().any(|pattern| matches(pattern, &it.name)));
     }
     Ok(Selected { scenarios, cases })
+}
+
+/// The folder that is given, or `./scenarios` if there is one.
+fn scenarios_folder(given: Option<&Path>) -> Option<&Path> {
+    let here = Path::new("scenarios");
+    given.or_else(|| here.is_dir().then_some(here))
+}
+
+/// Where failing cases are saved, whatever the scenarios.
+pub(crate) fn cases_folder(scenarios: Option<&Path>, out: Option<&Path>) -> PathBuf {
+    let beside = || out_folder(out).join("cases");
+    scenarios_folder(scenarios).map_or_else(beside, Path::to_owned)
 }
 
 /// Where files are written when there is no folder of scenarios.

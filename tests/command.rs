@@ -1,45 +1,14 @@
 //! The command as its users see it: exit statuses, errors that say what to do, failures that replay.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
-fn midput(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_midput"));
-    command.current_dir(folder).args(arguments).env("NO_COLOR", "1");
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MIDPUT_")) {
-        command.env_remove(name);
-    }
-    command.output().unwrap()
-}
+use midput_sim::case::Case;
+use midput_sim::subject::Classic;
+use midput_sim::sweep::Runner;
+use support::{midput, root, text, with_forbidden_harm};
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A folder with one scenario in which a harm is not allowed.
-fn with_forbidden_harm() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let group = folder.path().join("scenarios/mine");
-    std::fs::create_dir_all(&group).unwrap();
-    let scenario = r#"
-why = "A producer dies inside a large write, and nothing is allowed to come of it."
-[queue.jobs]
-maxsize = 4
-[process.P0]
-main = ["start P1", "get timeout=50ms"]
-[process.P1]
-main = ["put a 100000B"]
-[faults]
-kills = 1
-victims = ["P1"]
-"#;
-    std::fs::write(group.join("torn.toml"), scenario).unwrap();
-    folder
-}
+mod support;
 
 #[test]
 fn a_passing_check_ends_with_a_summary_and_status_0() {
@@ -85,13 +54,22 @@ fn a_printed_failure_replays_from_its_last_line_to_the_same_harm() {
     assert!(text(&next.stdout).contains("planned 1 = run 1 + skipped 0"));
 }
 
+/// Runs a check that fails in a folder and returns the file of the case that it saved.
+fn saved_case(folder: &Path) -> std::path::PathBuf {
+    let arguments = ["check", "--world", "sim", "--max-fail", "1", "--cases", "200", "--jobs", "1"];
+    let output = midput(folder, &[&arguments[..], &["--no-shrink"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    let cases = folder.join("scenarios/mine/cases/new");
+    let mut files = std::fs::read_dir(cases).unwrap();
+    let file = files.next().unwrap().unwrap().path();
+    assert!(files.next().is_none(), "nothing was shrunk, and there is one file");
+    file
+}
+
 #[test]
 fn a_case_of_another_program_says_where_its_replay_diverged() {
     let folder = with_forbidden_harm();
-    let arguments = ["check", "--world", "sim", "--max-fail", "1", "--cases", "200", "--jobs", "1"];
-    midput(folder.path(), &arguments);
-    let cases = folder.path().join("scenarios/mine/cases/new");
-    let case = std::fs::read_dir(cases).unwrap().next().unwrap().unwrap().path();
+    let case = saved_case(folder.path());
     let saved = std::fs::read_to_string(&case).unwrap();
     let choice = saved.lines().find(|line| line.starts_with("  ")).unwrap();
     std::fs::write(&case, saved.replacen(choice, "  0 P9.main nothing[1]", 1)).unwrap();
@@ -100,6 +78,138 @@ fn a_case_of_another_program_says_where_its_replay_diverged() {
     assert_eq!(output.status.code(), Some(5), "{out}");
     assert!(out.contains("choice 1 of the case does not fit"), "{out}");
     assert!(out.contains("P9.main nothing[1]"), "{out}");
+}
+
+/// The code has changed since the case was recorded: here by a mutant, which does not wait for
+/// something to read.
+#[test]
+fn a_replay_of_changed_code_says_where_it_parts_and_goes_on_at_random() {
+    let folder = with_forbidden_harm();
+    let scenario = midput_scenarios::load_file(folder.path().join("scenarios/mine/torn.toml"));
+    let scenario = scenario.unwrap();
+    let text_of_case = "midput case 2\nscenario mine/torn\nsubject classic\ndrawn seed 0x4d2 case \
+                        0\nstrategy random\nlength 80\ntime patient\n";
+    let mut case: Case = text_of_case.parse().unwrap();
+    let mut runner = Runner::new(&scenario, true);
+    runner.run::<Classic<_>>(&case, None);
+    case.choices = Some(runner.recorded());
+    let path = folder.path().join("recorded.case");
+    let file = path.to_str().unwrap();
+    std::fs::write(&path, case.to_string()).unwrap();
+    assert_eq!(midput(folder.path(), &["replay", file]).status.code(), Some(0));
+    case.mutation = Some("skip poll against nothing".parse().unwrap());
+    std::fs::write(&path, case.to_string()).unwrap();
+    let output = midput(folder.path(), &["replay", file]);
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(5), "{out}");
+    let said = out.lines().find(|line| line.contains("diverged at step ")).unwrap().trim();
+    let step = said.split("step ").nth(1).unwrap().split(':').next().unwrap();
+    assert!(step.parse::<u64>().unwrap() > 1, "{said}");
+    assert!(said.contains(": choice ") && said.contains("it chose '"), "{said}");
+    assert!(said.contains("here are: P0.main poll[1], "), "{said}");
+    // From there on at random: the same each time, and another way with another seed.
+    let then = |more: &[&str]| {
+        let arguments = [&["replay", file, "--then", "random"][..], more].concat();
+        let output = midput(folder.path(), &arguments);
+        assert_ne!(output.status.code(), Some(5), "{}", text(&output.stdout));
+        text(&output.stdout)
+    };
+    let once = then(&[]);
+    assert_eq!(once, then(&[]));
+    assert!(once.contains(&format!("diverged at step {step}")), "{once}");
+    assert!(once.contains("went on from there at random, seed 0x4d2, number 0"), "{once}");
+    let others = (0..20).map(|seed| then(&["--seed", &seed.to_string()]));
+    let others: std::collections::BTreeSet<String> = others.collect();
+    assert!(others.len() > 5, "{} different ways", others.len());
+}
+
+#[test]
+fn a_replay_stops_before_a_site() {
+    let folder = with_forbidden_harm();
+    let case = saved_case(folder.path());
+    let file = case.to_str().unwrap();
+    let output = midput(folder.path(), &["replay", file, "--until", "P1.main sem.acquire[1]"]);
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.ends_with("stopped before P1.main sem.acquire[1]\n"), "{out}");
+    assert!(out.contains("P1.main  put a") && !out.contains("P1.main  sem.acquire "), "{out}");
+    let output = midput(folder.path(), &["replay", file, "--until", "P1.main sem.acquire[9]"]);
+    assert!(text(&output.stdout).contains("never comes to P1.main sem.acquire[9]"));
+}
+
+#[test]
+fn what_a_check_finds_is_shrunk_and_the_original_is_kept_beside_it() {
+    let folder = with_forbidden_harm();
+    let arguments = ["check", "--world", "sim", "--max-fail", "1", "--cases", "200", "--jobs", "1"];
+    let output = midput(folder.path(), &arguments);
+    let (out, log) = (text(&output.stdout), text(&output.stderr));
+    let line = |key: &str| {
+        let found = out.lines().find_map(|line| line.trim().strip_prefix(key));
+        found.unwrap_or_else(|| panic!("no line '{key}' in {out}")).trim().to_owned()
+    };
+    let shrunk = line("shrunk");
+    let steps: Vec<u64> = shrunk
+        .split(" steps")
+        .next()
+        .unwrap()
+        .split(" -> ")
+        .map(|it| it.parse().unwrap())
+        .collect();
+    assert!(steps[1] < steps[0], "{shrunk}");
+    assert!(!line("critical").is_empty());
+    assert!(log.lines().any(|line| line.contains(" -> ")), "{log}");
+    let saved = folder.path().join(line("saved"));
+    let case = std::fs::read_to_string(&saved).unwrap();
+    assert!(case.contains("\nprogram "), "{case}");
+    let original = saved.with_extension("original.case");
+    let original = original.to_str().unwrap();
+    let mut printed = Command::new(env!("CARGO_BIN_EXE_midput"));
+    let printed = printed.current_dir(folder.path()).args(["shrink", original]).output().unwrap();
+    assert_eq!(text(&printed.stdout), case, "shrinking it again gives the same");
+    let emit = ["shrink", original, "--emit", "rust", "-o", "emitted.rs"];
+    assert_eq!(midput(folder.path(), &emit).status.code(), Some(0));
+    let emitted = std::fs::read_to_string(folder.path().join("emitted.rs")).unwrap();
+    assert!(emitted.contains("#[test]\nfn mine_torn_shows_hazard_"), "{emitted}");
+    // The scenario's file may go: the case has its own.
+    std::fs::remove_file(folder.path().join("scenarios/mine/torn.toml")).unwrap();
+    let replayed = midput(folder.path(), &["replay", &line("saved")]);
+    assert_eq!(replayed.status.code(), Some(1), "{}", text(&replayed.stderr));
+    let hazard = line("hazard");
+    assert!(text(&replayed.stdout).contains(&hazard), "{hazard}");
+}
+
+#[test]
+fn a_mutant_is_noticed_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["check", "no-fault/close-and-look", "--mutant", "skip sem.release"];
+    let output = midput(folder.path(), &arguments);
+    let out = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(
+        out.starts_with(
+            "mutant skip sem.release: the code is altered, and held against the \
+                             model as it is\n"
+        ),
+        "{out}"
+    );
+    assert!(out.contains("  mutant    skip sem.release\n"), "{out}");
+    let saved = out.lines().find_map(|line| line.strip_prefix("  saved     ")).unwrap();
+    let replayed = midput(folder.path(), &["replay", saved]);
+    assert_eq!(replayed.status.code(), Some(1), "{}", text(&replayed.stdout));
+    let explored = midput(
+        folder.path(),
+        &["explore", "no-fault/one-producer-two-consumers", "--mutant", "skip rlock.release"],
+    );
+    assert!(text(&explored.stdout).contains("G4 no loss                violated"));
+    for (arguments, hint) in [
+        (&["check", "--mutant", "skip encode"][..], "goes with"),
+        (&["check", "--against", "nothing"], "--mutant"),
+        (&["check", "--mutant", "skip poll", "--world", "native"], "in the simulation only"),
+    ] {
+        let output = midput(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(hint), "{}", text(&output.stderr));
+    }
 }
 
 #[test]
@@ -198,9 +308,10 @@ fn lists_and_explorations_answer() {
 
 #[test]
 fn a_strategy_is_asked_for_by_name_and_named_where_something_was_found() {
-    let folder = with_forbidden_harm();
     let check = ["check", "--world", "sim", "--max-fail", "1", "--strategy"];
     for strategy in ["random", "pct depth=2", "bounded preemptions=1"] {
+        // In a folder of its own: a case that was kept would fail first.
+        let folder = with_forbidden_harm();
         let output = midput(folder.path(), &[&check[..], &[strategy]].concat());
         let out = text(&output.stdout);
         assert_eq!(output.status.code(), Some(1), "{out}");
@@ -208,7 +319,7 @@ fn a_strategy_is_asked_for_by_name_and_named_where_something_was_found() {
         let tallied = |line: &str| line.trim_start().starts_with(strategy);
         assert!(out.lines().any(tallied), "{out}");
     }
-    let output = midput(folder.path(), &[&check[..], &["luck"]].concat());
+    let output = midput(root(), &[&check[..], &["luck"]].concat());
     let error = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(error.contains("'luck' is no strategy; there are"), "{error}");

@@ -1,10 +1,12 @@
 //! The same case does the same, on every run and whatever the number of jobs.
 
-use std::sync::{Arc, Mutex};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use midput_scenarios::Scenario;
+use midput_scenarios::{Scenario, World};
 use midput_sim::subject::Classic;
-use midput_sim::sweep::{Runner, SweepOptions, census, draw, sweep};
+use midput_sim::sweep::{Runner, Sweep, SweepEnd, SweepOptions, Tally, Watch, census, draw};
 use midput_sim::trace::{Story, TraceLog, render};
 
 fn scenarios() -> Vec<Scenario> {
@@ -48,22 +50,45 @@ fn a_thousand_cases_give_the_same_traces_on_two_runs() {
     assert!(first == traces());
 }
 
+/// Also where a sweep ends early, and with whatever number of threads.
 #[test]
-fn one_job_and_two_give_equal_outcomes_in_equal_order() {
-    for scenario in scenarios() {
-        let program = Arc::new(scenario.program.clone());
-        let census = census::<Classic<_>>(&scenario, &program, 99);
-        let outcomes = |jobs| {
-            let options = SweepOptions { seed: 99, cases: 250, jobs, ..SweepOptions::default() };
-            let seen = Mutex::new(0);
-            let done = |_: &_| *seen.lock().unwrap() += 1;
-            let outcomes =
-                sweep::<Classic<_>>(&scenario, &census, &options, true, &|| false, &done);
-            assert_eq!(*seen.lock().unwrap(), 250);
-            format!("{outcomes:?}")
-        };
-        assert!(outcomes(1) == outcomes(2), "{}", scenario.name);
+fn one_job_and_more_give_equal_reports() {
+    let mut ends = BTreeSet::new();
+    for mut scenario in scenarios() {
+        // Without what it allows, some cases fail.
+        for (failures_max, until_quiet) in [(0, 0), (5, 0), (0, 70)] {
+            let program = Arc::new(scenario.program.clone());
+            let census = census::<Classic<_>>(&scenario, &program, 99);
+            let report = |jobs| {
+                let options = SweepOptions {
+                    seed: 99,
+                    cases: 1000,
+                    jobs,
+                    failures_max,
+                    until_quiet,
+                    ..SweepOptions::default()
+                };
+                let seen = AtomicU64::new(0);
+                let done = |tally: &Tally| {
+                    seen.fetch_add(tally.run, Ordering::Relaxed);
+                };
+                let sweep = Sweep::new(&scenario, World::Sim, &census, options, Vec::new(), true);
+                let watch = Watch { done: &done, ..Watch::NOBODY };
+                let swept = sweep.run::<Classic<_>>(&watch).unwrap();
+                // What was run beyond the end of a sweep was told and is not counted.
+                assert!(seen.into_inner() >= swept.report.run);
+                (swept.report, format!("{:?}", swept.failing))
+            };
+            let one = report(1);
+            ends.insert(one.0.end);
+            for jobs in [2, 3, 8] {
+                assert!(one == report(jobs), "{} {jobs} jobs", scenario.name);
+            }
+            scenario.allow.clear();
+        }
     }
+    let wanted = [SweepEnd::All, SweepEnd::Quiet, SweepEnd::MaxFail];
+    assert_eq!(ends, BTreeSet::from(wanted));
 }
 
 #[test]

@@ -15,8 +15,7 @@ use midput_sim::keep;
 use midput_sim::settings::{DEFAULT_SEED, Settings, Traces};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
-    CaseOutcome, Report, ReportVerdict, Runner, Scope, SweepOptions, Verdict, census, describe,
-    sweep,
+    ReportVerdict, Runner, Stop, Sweep, SweepOptions, Swept, Verdict, Watch, census, describe, draw,
 };
 use midput_sim::trace::{Story, TraceLog, render};
 
@@ -36,12 +35,9 @@ fn out(settings: &Settings) -> PathBuf {
     settings.out.clone().unwrap_or(default).join("cases")
 }
 
-fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> Report {
-    let mut outcomes: Vec<CaseOutcome> = Vec::new();
-    for (_, case) in keep::kept(&root(), &scenario.name).unwrap_or_else(|error| panic!("{error}")) {
-        let mut runner = Runner::new(case.scenario_or(scenario), true);
-        outcomes.push(runner.run::<Classic<_>>(&case, None));
-    }
+fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> Swept {
+    let kept = keep::kept(&root(), &scenario.name, true).unwrap_or_else(|error| panic!("{error}"));
+    let kept: Vec<Case> = kept.into_iter().map(|(_, case)| case).collect();
     let program = Arc::new(scenario.program.clone());
     let options = SweepOptions {
         seed: settings.seed.unwrap_or(DEFAULT_SEED),
@@ -53,17 +49,18 @@ fn run(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> R
         ..SweepOptions::default()
     };
     let census = census::<Classic<_>>(scenario, &program, options.seed);
-    let stop = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
-    let planned = outcomes.len() as u64 + options.shard.share(options.cases);
-    let swept = sweep::<Classic<_>>(scenario, &census, &options, true, &stop, &|_| ());
-    outcomes.extend(swept);
+    let late = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+    let stop = || late().then_some(Stop::Budget);
     if settings.traces == Some(Traces::All) {
-        for outcome in &outcomes {
-            println!("{}", trace_of(scenario, &outcome.case));
+        let numbers = (0..options.shard.share(options.cases)).map(|it| options.shard.case(it));
+        let drawn = numbers.map(|it| draw(scenario, "classic", &census, &options, it));
+        for case in kept.iter().cloned().chain(drawn) {
+            println!("{}", trace_of(scenario, &case));
         }
     }
-    let scope = Scope::of(&options, &census, scenario, false);
-    Report::new(scenario, "classic", "sim", planned, scope, outcomes)
+    let sweep = Sweep::new(scenario, World::Sim, &census, options, kept, true);
+    let watch = Watch { stop: &stop, ..Watch::NOBODY };
+    sweep.run::<Classic<_>>(&watch).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn trace_of(scenario: &Scenario, case: &Case) -> String {
@@ -73,29 +70,29 @@ fn trace_of(scenario: &Scenario, case: &Case) -> String {
 }
 
 /// What is printed of a failing scenario: each failing case with the line that replays it.
-fn failures(scenario: &Scenario, report: &Report, settings: &Settings) -> String {
+fn failures(scenario: &Scenario, swept: &Swept, settings: &Settings) -> String {
     let mut text = String::new();
-    for failed in &report.failures {
+    for failed in &swept.failing {
         let path = keep::save(&out(settings), &failed.case).unwrap();
         let replay = format!("MIDPUT_CASE={} cargo test --test scenarios", path.display());
         if settings.traces != Some(Traces::Off) {
             text += &trace_of(scenario, &failed.case);
         }
-        text += &describe(scenario, failed, Some(report.planned), "sim", &[], &path, &replay);
+        text += &describe(scenario, failed, Some(swept.report.planned), "sim", &[], &path, &replay);
     }
     text
 }
 
 fn check(scenario: &Scenario, settings: &Settings, deadline: Option<Instant>) -> Option<String> {
-    let report = run(scenario, settings, deadline);
-    match report.verdict() {
+    let swept = run(scenario, settings, deadline);
+    match &swept.report.verdict {
         ReportVerdict::Pass => None,
         ReportVerdict::Inconclusive(why) => {
             println!("INCONCLUSIVE {}: {why}", scenario.name);
             settings.budget.is_none().then(|| format!("{} inconclusive: {why}", scenario.name))
         }
         ReportVerdict::Fail(why) => {
-            let text = failures(scenario, &report, settings);
+            let text = failures(scenario, &swept, settings);
             Some(format!("{}: {why}\n{text}", scenario.name))
         }
     }
@@ -144,10 +141,11 @@ fn the_canary_is_found_to_fail() {
     let scenarios = midput_scenarios::builtin();
     let canary = scenarios.iter().find(|it| it.name == "canary/must-fail").unwrap();
     assert!(matches!(canary.expect, Expect::Fail { .. }));
-    let report = run(canary, &Settings::default(), None);
-    assert!(!report.failures.is_empty());
+    let swept = run(canary, &Settings::default(), None);
+    assert!(!swept.failing.is_empty());
+    assert_eq!(swept.report.verdict, ReportVerdict::Pass);
     let blind = Scenario { expect: Expect::Pass, ..canary.clone() };
-    let verdict = run(&blind, &Settings::default(), None).verdict();
+    let verdict = run(&blind, &Settings::default(), None).report.verdict;
     assert!(matches!(verdict, ReportVerdict::Fail(_)), "{verdict:?}");
 }
 
@@ -157,7 +155,7 @@ fn a_scenario_that_misses_its_goal_fails_as_vacuous() {
     let text = "why = \"x\"\n[queue.q]\n[process.P0]\nmain = [\"put a 1B\", \"get timeout=10ms\"]\n\
                 [reach]\nclassic = [\"result P0.main Empty\"]\n";
     let scenario = midput_scenarios::parse("test/vacuous", text).unwrap();
-    let verdict = run(&scenario, &Settings::default(), None).verdict();
+    let verdict = run(&scenario, &Settings::default(), None).report.verdict;
     let ReportVerdict::Fail(why) = verdict else { panic!("{verdict:?}") };
     assert!(why.contains("vacuous") && why.contains("result P0.main Empty"), "{why}");
 }
@@ -169,8 +167,8 @@ fn a_printed_failure_replays_to_the_same_failure() {
     let canary = scenarios.iter().find(|it| it.name == "canary/must-fail").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { out: Some(folder.path().to_owned()), ..Settings::default() };
-    let report = run(canary, &settings, None);
-    let text = failures(canary, &report, &settings);
+    let swept = run(canary, &settings, None);
+    let text = failures(canary, &swept, &settings);
     let last = text.lines().last().unwrap();
     let words = last.trim().strip_prefix("replay").unwrap().trim();
     let path = words.strip_prefix("MIDPUT_CASE=").unwrap().split(' ').next().unwrap();
@@ -179,7 +177,7 @@ fn a_printed_failure_replays_to_the_same_failure() {
         let lines = text.lines().filter(|line| line.trim().starts_with("hazard"));
         lines.map(str::to_owned).collect::<Vec<_>>()
     };
-    let case = report.failures.last().unwrap();
+    let case = swept.failing.last().unwrap();
     let printed = text.split("scenario ").last().unwrap();
     assert!(failure.contains(&format!("case {}", case.case.number)), "{failure}");
     assert_eq!(harm(&failure), harm(printed));

@@ -111,7 +111,7 @@ fn proof(scenario: &Scenario, mutant: Option<Mutant>, guarantee: Guarantee) -> P
         Some(mutant) => machine.with_mutant(mutant),
         None => machine,
     };
-    let limits = Limits { states_max: 5_000_000 };
+    let limits = Limits { states_max: 1_000_000 };
     let proofs = prove_these(&machine, limits, [guarantee].into_iter().collect());
     proofs.into_iter().next().unwrap().1
 }

@@ -21,7 +21,7 @@ fn main() {
     for strategies in &all {
         print!("{:>10}", short(*strategies));
     }
-    println!("{:>10}", "ratio");
+    println!("{:>11}{:>7}", "exhaustive", "ratio");
     let mut hunter = Hunter::default();
     let mut ratios = Vec::new();
     for bug in &ALL {
@@ -31,17 +31,22 @@ fn main() {
         for median in &medians {
             print!("{:>10}", median.map_or("-".to_owned(), |it| it.to_string()));
         }
+        let exhaustive = hunter.exhaustive(bug, false, MOST);
+        print!("{:>11}", exhaustive.map_or("-".to_owned(), |it| it.to_string()));
         let (portfolio, single) = medians.split_last().expect("the portfolio is the last");
-        let best = single.iter().flatten().min();
+        let best = single.iter().chain([&exhaustive]).flatten().min();
         let ratio = match (portfolio, best) {
             (Some(portfolio), Some(best)) => *portfolio as f64 / *best as f64,
             _ => f64::INFINITY,
         };
-        println!("{ratio:>10.2}");
+        println!("{ratio:>7.2}");
         ratios.push(ratio);
     }
     println!("geometric mean of portfolio / best single strategy: {:.2}", geometric_mean(&ratios));
     println!("the number after a name is its depth; - is more than {MOST} executions");
+    for bug in &ALL {
+        println!("{:<22}{}", bug.name, bug.wrong);
+    }
 }
 
 /// `pct 3`, `bounded 2`.

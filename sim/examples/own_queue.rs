@@ -4,8 +4,9 @@ use std::{io, sync::Arc};
 use midput_model::program::Outcome;
 use midput_real::os::{Exported, Os, Site};
 use midput_real::{process::ThisProcess, timeout::Timeout};
+use midput_scenarios::World;
 use midput_sim::subject::{Parameters, Subject};
-use midput_sim::sweep::{Report, Scope, SweepOptions, census, sweep};
+use midput_sim::sweep::{Sweep, SweepOptions, Watch, census};
 
 /// Packets in a pipe, a byte of length before each: no locks, because small writes are whole.
 #[derive(Clone)]
@@ -47,10 +48,10 @@ fn main() {
     let scenario = scenario.expect("the scenario beside this file is right");
     let options = SweepOptions { cases: 200, ..SweepOptions::default() };
     let census = census::<Packets<_>>(&scenario, &Arc::new(scenario.program.clone()), 1);
-    let outcomes = sweep::<Packets<_>>(&scenario, &census, &options, false, &|| false, &|_| ());
-    let report = Report::new(&scenario, "user", "sim", options.cases, Scope::Whole, outcomes);
-    println!("{:?}", report.verdict());
-    if let Some(failed) = report.failures.first() {
+    let sweep = Sweep::new(&scenario, World::Sim, &census, options, Vec::new(), false);
+    let swept = sweep.run::<Packets<_>>(&Watch::NOBODY).expect("every case is run or skipped");
+    println!("{:?}", swept.report.verdict);
+    if let Some(failed) = swept.failing.first() {
         println!("{}{:?}", failed.case, failed.judged.verdict);
     }
 }

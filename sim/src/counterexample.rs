@@ -1,4 +1,4 @@
-//! A path through the model as a case for the real code.
+//! A path through the model, or through a search over schedules, as a case for the real code.
 
 use midput_model::machine::Machine;
 use midput_model::os::process::ProcessState;
@@ -7,10 +7,10 @@ use midput_model::queue::classic::{Action, Classic, Observation, Point, State};
 use midput_model::site::Site;
 use midput_scenarios::{KillPoint, Place, Scenario};
 
-use crate::case::Case;
+use crate::case::{Case, Fault, FaultKind};
 use crate::host::Alternative;
 use crate::mutation::{Against, Mutation};
-use crate::schedule::{Follow, StrategyName};
+use crate::schedule::{Follow, Stood, StrategyName};
 
 /// The case whose run is this path: its kills by their sites, and a strategy that follows it.
 pub fn case_of(
@@ -45,7 +45,53 @@ pub fn case_of(
             break;
         }
     }
-    let case = Case {
+    let mutation = machine.mutant().map(|mutant| Mutation { mutant, against: Against::Mutant });
+    (case_with(scenario, mutation, kills, Vec::new()), Follow::new(alternatives))
+}
+
+/// The case whose run is this path of a search over schedules, and a strategy that follows it.
+pub fn case_of_search(
+    scenario: &Scenario,
+    path: &[(Alternative, Option<Stood>)],
+) -> (Case, Follow) {
+    let lanes = scenario.program.lanes();
+    let site = |stood: &Stood| Site {
+        lane: lanes.get(usize::from(stood.lane.0)).map_or(String::new(), |it| it.name.clone()),
+        step: stood.step.to_owned(),
+        occurrence: stood.occurrence,
+        offset: u32::try_from(stood.offset).unwrap_or(u32::MAX),
+    };
+    let mut kills = Vec::new();
+    let mut faults = Vec::new();
+    let mut alternatives = Vec::new();
+    for (alternative, stood) in path {
+        alternatives.push(match (*alternative, stood) {
+            (Alternative::KillHere(process, signal), Some(stood)) => {
+                let place = if stood.offset > 0 { Place::At } else { Place::Before };
+                kills.push(KillPoint { process, signal, site: site(stood), place });
+                Alternative::Kill(kills.len() - 1)
+            }
+            (Alternative::ShortHere(lane), Some(stood)) => {
+                faults.push(Fault { site: site(stood), kind: FaultKind::Short(1) });
+                Alternative::Lane(lane)
+            }
+            (Alternative::InterruptHere(_), Some(stood)) => {
+                faults.push(Fault { site: site(stood), kind: FaultKind::Interrupt });
+                Alternative::Interrupt(faults.len() - 1)
+            }
+            (other, _) => other,
+        });
+    }
+    (case_with(scenario, None, kills, faults), Follow::new(alternatives))
+}
+
+fn case_with(
+    scenario: &Scenario,
+    mutation: Option<Mutation>,
+    kills: Vec<KillPoint>,
+    faults: Vec<Fault>,
+) -> Case {
+    Case {
         scenario: scenario.name.clone(),
         subject: "classic".to_owned(),
         seed: 0,
@@ -55,13 +101,12 @@ pub fn case_of(
         time_any: false,
         kills,
         holds: Vec::new(),
-        faults: Vec::new(),
+        faults,
         choices: None,
-        mutation: machine.mutant().map(|mutant| Mutation { mutant, against: Against::Mutant }),
+        mutation,
         program: None,
         why: None,
-    };
-    (case, Follow::new(alternatives))
+    }
 }
 
 /// Where the lanes of a path stand, by occurrence.

@@ -46,14 +46,20 @@ fn folder(root: &Path, scenario: &str) -> PathBuf {
 }
 
 /// The kept cases of a scenario, those that failed last first: `cases/new/*.case`, then
-/// `cases/*.case`, each in the order of their names.
+/// `cases/*.case`, each in the order of their names. Those in `new` are left out unless they are
+/// asked for.
 ///
 /// # Errors
 /// Where one of them cannot be read or is no case.
-pub fn kept(root: &Path, scenario: &str) -> Result<Vec<(PathBuf, Case)>, CaseFileError> {
+pub fn kept(
+    root: &Path,
+    scenario: &str,
+    with_new: bool,
+) -> Result<Vec<(PathBuf, Case)>, CaseFileError> {
     let folder = folder(root, scenario);
     let mut cases = Vec::new();
-    for folder in [folder.join("new"), folder] {
+    let new = with_new.then(|| folder.join("new"));
+    for folder in new.into_iter().chain([folder]) {
         let Ok(entries) = std::fs::read_dir(&folder) else { continue };
         let mut paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "case"));

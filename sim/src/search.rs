@@ -8,9 +8,9 @@ use midput_model::queue::classic::{Classic, Ending as ModelEnding, LaneEnding, T
 use midput_scenarios::Scenario;
 
 use crate::check::Observers;
-use crate::host::{Anywhere, Directives, Ending, Host, Settings};
+use crate::host::{Alternative, Anywhere, Directives, Ending, Host, Settings};
 use crate::kernel::{Kernel, SimulatedOs, with_kernel};
-use crate::schedule::{Exhaustive, ExhaustiveOptions, Tally};
+use crate::schedule::{Exhaustive, ExhaustiveOptions, Stood, Tally};
 use crate::subject::Subject;
 
 /// What somebody can tell of a run that has come to its end: the same for the model.
@@ -105,8 +105,17 @@ pub struct Searched {
     /// Whether every schedule was run, or shown to be like one that was: then what was found is all
     /// that there is.
     pub complete: bool,
-    /// Every end that was reached, and by how many schedules.
-    pub ends: BTreeMap<EndState, u64>,
+    /// Every end that was reached.
+    pub ends: BTreeMap<EndState, Reached>,
+}
+
+/// How an end was reached.
+#[derive(Clone, Debug, Default)]
+pub struct Reached {
+    /// By how many schedules.
+    pub schedules: u64,
+    /// By which one first: what was chosen at each step, and for a kill where its victim stood.
+    pub path: Vec<(Alternative, Option<Stood>)>,
 }
 
 /// What may happen at any step of a search: the kills and faults that a scenario allows.
@@ -147,12 +156,16 @@ pub fn search<Q: Subject<SimulatedOs>>(
         match ran.ending {
             Ending::AllEnded | Ending::Stuck => {
                 let end = with_kernel(|kernel| EndState::of(kernel, &program, &observers));
-                *searched.ends.entry(end).or_default() += 1;
+                let reached = searched.ends.entry(end).or_default();
+                if reached.schedules == 0 {
+                    reached.path = strategy.path().collect();
+                }
+                reached.schedules += 1;
             }
             Ending::Redundant => {}
             other => return Err(other),
         }
-        if !strategy.next() {
+        if !strategy.advance() {
             searched.complete = !strategy.tally().cut;
             break;
         }

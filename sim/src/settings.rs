@@ -179,6 +179,12 @@ impl Shard {
     }
 }
 
+impl std::fmt::Display for Shard {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}/{}", self.number, self.of)
+    }
+}
+
 impl std::str::FromStr for Shard {
     type Err = ();
 

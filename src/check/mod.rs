@@ -5,25 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use midput_scenarios::{Scenario, World};
+use midput_model::queue::classic;
+use midput_scenarios::{Expect, Scenario, World};
 use midput_sim::keep;
 use midput_sim::mutation::Mutation;
 use midput_sim::settings::{DEFAULT_SEED, Settings};
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{
-    CaseOutcome, Census, Report, ReportVerdict, Runner, Scope, SweepOptions, census, describe,
-    run_until_it_lands, sweep,
+    Census, CheckReport, Options, ShardTimes, Stop, Sweep, SweepEnd, SweepOptions, Swept, Tally,
+    Universe, Watch, census, describe,
 };
 
 use crate::arguments::{Check, Time, WorldArgument};
-use crate::case_file::{known_subject, last_file, native_options, replay_line};
+use crate::case_file::{known_subject, native_options, note_last, replay_line};
 use crate::exit::Status;
 use crate::print::outln;
-use crate::select::{Selected, select};
+use crate::reports::Destinations;
+use crate::select::{Selected, out_folder, select};
 use crate::shrink::shrink_found;
+use crate::summary;
 
 mod progress;
-mod summary;
 
 use progress::Progress;
 
@@ -31,16 +33,14 @@ use progress::Progress;
 const CASES: u64 = 512;
 /// How long the failing cases of one check are shrunk, all together.
 const SHRINK_BUDGET: Duration = Duration::from_secs(2);
-/// One native case for so many simulated ones.
-const NATIVE_SHARE: u64 = 10;
 
 /// Every value in force.
 struct Plan {
     options: SweepOptions,
     worlds: Vec<World>,
-    deadline: Option<Instant>,
+    budget: Option<Duration>,
     native: midput_sim::world::native::NativeOptions,
-    last: PathBuf,
+    out: Option<PathBuf>,
 }
 
 impl Plan {
@@ -56,6 +56,7 @@ impl Plan {
             shard: arguments.shard.or(settings.shard).unwrap_or_default(),
             jobs: arguments.jobs.unwrap_or(processors).max(1),
             failures_max: arguments.max_fail.unwrap_or(3),
+            until_quiet: arguments.until_quiet.unwrap_or(0),
             twice: arguments.twice || settings.twice.unwrap_or(false),
             time_any: arguments.time == Some(Time::Any),
             strategies: arguments.strategy.unwrap_or_default(),
@@ -70,31 +71,45 @@ impl Plan {
             (None, Some(_)) => Some(World::Sim),
             (world, _) => world,
         };
-        let budget = arguments.budget.or(settings.budget);
-        let out = arguments.out.as_deref().or(settings.out.as_deref());
         Ok(Self {
             options,
             worlds: world.or(settings.world).map_or(World::DEFAULT.to_vec(), |it| vec![it]),
-            // A budget beyond the clock's end is none.
-            deadline: budget.and_then(|budget| Instant::now().checked_add(budget)),
+            budget: arguments.budget.or(settings.budget),
             native: native_options(arguments.hang_after.or(settings.hang_after))?,
-            last: last_file(out),
+            out: arguments.out.clone().or_else(|| settings.out.clone()),
         })
     }
 
     /// Where failing cases are saved: those of altered code are no cases of the scenarios.
     fn cases_folder(&self, selected: &Selected) -> PathBuf {
-        match (self.options.mutation, self.last.parent()) {
-            (Some(_), Some(out)) => out.join("cases"),
-            _ => selected.cases.clone(),
+        match self.options.mutation {
+            Some(_) => out_folder(self.out.as_deref()).join("cases"),
+            None => selected.cases.clone(),
+        }
+    }
+
+    /// What the cases depend on, as reports have it.
+    fn options(&self) -> Options {
+        Options {
+            subject: "classic".to_owned(),
+            strategy: self.options.strategies.to_string(),
+            mutant: self.options.mutation.map(|mutation| mutation.to_string()),
+            cases: self.options.cases,
+            max_fail: self.options.failures_max,
+            until_quiet: self.options.until_quiet,
+            twice: self.options.twice,
+            time: if self.options.time_any { "any" } else { "patient" }.to_owned(),
+            hang_after_ms: milliseconds(self.native.deadline),
+            budget_ms: self.budget.map(milliseconds),
         }
     }
 
     fn print(&self, selected: &Selected) {
-        let SweepOptions { seed, cases, shard, jobs, failures_max, twice, .. } = self.options;
+        let SweepOptions { seed, cases, shard, jobs, failures_max, until_quiet, twice, .. } =
+            self.options;
+        eprintln!("seed {seed:#x}, cases {cases}, shard {shard}, budget {:?}", self.budget);
+        eprintln!("jobs {jobs}, max-fail {failures_max}, until-quiet {until_quiet}, twice {twice}");
         let SweepOptions { strategies, time_any, .. } = self.options;
-        eprintln!("seed {seed:#x}, cases {cases}, shard {}/{}", shard.number, shard.of);
-        eprintln!("jobs {jobs}, max-fail {failures_max}, twice {twice}");
         eprintln!("strategy {strategies}, time {}", if time_any { "any" } else { "patient" });
         eprintln!("scenarios {}, cases in {}", selected.scenarios.len(), selected.cases.display());
         eprintln!("worlds {:?}, native {:?}", self.worlds, self.native);
@@ -107,9 +122,16 @@ pub(crate) fn check(
     verbose: bool,
     color: bool,
 ) -> anyhow::Result<Status> {
-    let out = arguments.out.as_deref().or(settings.out.as_deref());
-    let selected = select(arguments.scenarios_in.as_deref(), out, &arguments.scenarios)?;
     let plan = Plan::new(arguments, settings)?;
+    let selected =
+        select(arguments.scenarios_in.as_deref(), plan.out.as_deref(), &arguments.scenarios)?;
+    if verbose {
+        plan.print(&selected);
+    }
+    if let Some(status) = cannot_run(&plan, arguments.world) {
+        return Ok(status);
+    }
+    let destinations = Destinations::open(&arguments.reports)?;
     if let Some(mutation) = plan.options.mutation {
         outln!(
             "mutant {}: the code is altered, and held against {}",
@@ -117,51 +139,20 @@ pub(crate) fn check(
             mutation.against.in_words()
         );
     }
-    if verbose {
-        plan.print(&selected);
-    }
-    if let Some(status) = cannot_run(&plan, arguments.world) {
-        return Ok(status);
-    }
-    let stopped = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stopped);
-    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))?;
-    let stop = || {
-        let late = plan.deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        late || stopped.load(Ordering::Relaxed)
-    };
-    let begun = Instant::now();
-    let mut reports = Vec::new();
-    let mut status = Status::Pass;
-    let progress = Progress::new();
+    let censuses = selected.scenarios.iter().map(|scenario| censuses(scenario, &plan, settings));
+    let censuses: Vec<Census> = censuses.collect();
+    let sweeps = sweeps(&selected, &censuses, &plan, settings)?;
     let shrinks = !arguments.no_shrink && settings.case.is_none();
-    let mut shrink_left = shrinks.then_some(SHRINK_BUDGET);
-    for scenario in &selected.scenarios {
-        if let Some(path) = &settings.case {
-            let kept = keep::read(path)?;
-            if kept.scenario != scenario.name {
-                continue;
-            }
-        }
-        for &world in plan.worlds.iter().filter(|world| scenario.worlds.contains(world)) {
-            progress.at(&scenario.name, world.name());
-            let report = one(scenario, world, &plan, settings, &selected, &stop, &progress)?;
-            let concluded =
-                conclude(scenario, &report, &plan, &selected, &progress, &mut shrink_left)?;
-            status = status.and(concluded);
-            reports.push(report);
-        }
-    }
-    progress.finish();
-    summary::print(&reports, &plan.options, begun.elapsed(), color);
-    if reports.is_empty() {
+    let report = run(&plan, &selected, &sweeps, shrinks)?;
+    summary::print(&report, color);
+    destinations.write(&report)?;
+    if report.sweeps.is_empty() {
         return Ok(Status::Nothing);
     }
-    if stopped.load(Ordering::Relaxed) {
+    if report.interrupted {
         eprintln!("midput: stopped; the summary says what ran");
-        status = status.and(Status::Inconclusive);
     }
-    Ok(status)
+    Ok(summary::status(&report))
 }
 
 /// Where this machine cannot run the native world: said once, in one line. If it was asked for by
@@ -175,89 +166,129 @@ fn cannot_run(plan: &Plan, asked: Option<WorldArgument>) -> Option<Status> {
     (asked == Some(WorldArgument::Native)).then_some(Status::CannotRun)
 }
 
-/// Sweeps one scenario in one world, the kept cases first.
-fn one(
-    scenario: &Scenario,
-    world: World,
+/// What kill-free runs of a scenario find; nothing where one case alone is run.
+fn censuses(scenario: &Scenario, plan: &Plan, settings: &Settings) -> Census {
+    if settings.case.is_some() {
+        return Census::default();
+    }
+    let program = Arc::new(scenario.program.clone());
+    census::<Classic<_>>(scenario, &program, plan.options.seed)
+}
+
+/// One sweep for each scenario and world, in the order in which they are run.
+fn sweeps<'a>(
+    selected: &'a Selected,
+    censuses: &'a [Census],
     plan: &Plan,
     settings: &Settings,
-    selected: &Selected,
-    stop: &(dyn Fn() -> bool + Sync),
-    progress: &Progress,
-) -> anyhow::Result<Report> {
-    let done = |outcome: &CaseOutcome| progress.case(outcome);
-    let mut outcomes = Vec::new();
-    let kept = match &settings.case {
-        Some(path) => vec![(path.clone(), keep::read(path)?)],
-        // What was kept is of the code as it is.
-        None if plan.options.mutation.is_some() => Vec::new(),
-        None => keep::kept(&selected.cases, &scenario.name)?,
-    };
-    for (_, case) in &kept {
-        if stop() {
-            break;
-        }
-        known_subject(case)?;
-        let mut outcome = match world {
-            World::Sim => {
-                Runner::new(case.scenario_or(scenario), true).run::<Classic<_>>(case, None)
+) -> anyhow::Result<Vec<(&'a Scenario, Sweep<'a>)>> {
+    let alone = settings.case.as_deref().map(keep::read).transpose()?;
+    let mut options = plan.options;
+    if alone.is_some() {
+        options.cases = 0;
+    }
+    let mut sweeps = Vec::new();
+    for (scenario, census) in selected.scenarios.iter().zip(censuses) {
+        let kept = match &alone {
+            Some(case) if case.scenario != scenario.name => continue,
+            Some(case) => vec![case.clone()],
+            // What was kept is of the code as it is.
+            None if options.mutation.is_some() => Vec::new(),
+            None => {
+                // Shards must agree on their cases, and new ones appear while they run.
+                let with_new = options.shard.of == 1;
+                let kept = keep::kept(&selected.cases, &scenario.name, with_new)?;
+                kept.into_iter().map(|(_, case)| case).collect()
             }
-            _ => run_until_it_lands(case.scenario_or(scenario), case, &plan.native, stop),
         };
-        outcome.require_kills();
-        done(&outcome);
-        outcomes.push(outcome);
-    }
-    let mut planned = kept.len() as u64;
-    let mut scope = Scope::Part;
-    if settings.case.is_none() {
-        let program = Arc::new(scenario.program.clone());
-        let census = census::<Classic<_>>(scenario, &program, plan.options.seed);
-        let mut options = plan.options;
-        if world == World::Native {
-            options.cases = native_cases(&options, &census, scenario);
+        kept.iter().try_for_each(known_subject)?;
+        for &world in plan.worlds.iter().filter(|world| scenario.worlds.contains(world)) {
+            let sweep = Sweep::new(scenario, world, census, options, kept.clone(), true);
+            sweeps.push((scenario, sweep));
         }
-        scope = Scope::of(&options, &census, scenario, world == World::Native);
-        planned += options.shard.share(options.cases);
-        outcomes.extend(match world {
-            World::Sim => sweep::<Classic<_>>(scenario, &census, &options, true, stop, &done),
-            _ => midput_sim::sweep::sweep_native(
-                scenario,
-                &census,
-                &options,
-                &plan.native,
-                stop,
-                &done,
-            ),
-        });
     }
-    Ok(Report::new(scenario, "classic", world.name(), planned, scope, outcomes))
+    Ok(sweeps)
 }
 
-/// Native cases are slow: one for every ten simulated ones, but every kill site once.
-fn native_cases(options: &SweepOptions, census: &Census, scenario: &Scenario) -> u64 {
-    let sites = if scenario.faults.pinned.is_empty() { census.kills.len() as u64 } else { 1 };
-    let share = options.cases.div_ceil(NATIVE_SHARE);
-    let sites = if scenario.faults.kills_max == 0 { 1 } else { sites };
-    // Fewer cases than sites were asked for: then it is the user who leaves sites out.
-    sites.max(share.min(sites.max(4))).min(options.cases)
+/// Runs the sweeps one after the other, and prints what fails as soon as its sweep has ended.
+fn run(
+    plan: &Plan,
+    selected: &Selected,
+    sweeps: &[(&Scenario, Sweep<'_>)],
+    shrinks: bool,
+) -> anyhow::Result<CheckReport> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stopped);
+    ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed))?;
+    let begun = Instant::now();
+    // A budget beyond the clock's end is none.
+    let deadline = plan.budget.and_then(|budget| begun.checked_add(budget));
+    let stop = || {
+        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        match stopped.load(Ordering::Relaxed) {
+            true => Some(Stop::Interrupted),
+            false => late.then_some(Stop::Budget),
+        }
+    };
+    let progress = Progress::new(deadline, sweeps.iter().map(|(_, sweep)| sweep));
+    let mut shrink_left = shrinks.then_some(SHRINK_BUDGET);
+    let (mut reports, mut times) = (Vec::new(), Vec::new());
+    for (scenario, sweep) in sweeps {
+        let started = Instant::now();
+        progress.begin(sweep);
+        let done = |tally: &Tally| progress.count(sweep, tally);
+        let watch = Watch { stop: &stop, done: &done };
+        let mut swept = match sweep.world() {
+            World::Sim => sweep.run::<Classic<_>>(&watch)?,
+            _ => sweep.run_native(&plan.native, &watch)?,
+        };
+        progress.end(sweep);
+        if sweep.world() == World::Sim && stop().is_none() {
+            let time = match plan.options.time_any {
+                true => classic::Time::Any,
+                false => classic::Time::Patient,
+            };
+            swept.report.actions.compare(&Universe::of(scenario, time));
+        }
+        print_failures(scenario, &swept, plan, selected, &progress, &mut shrink_left)?;
+        times.push(milliseconds(started.elapsed()));
+        reports.push(swept.report);
+    }
+    progress.finish();
+    let program = concat!("midput ", env!("CARGO_PKG_VERSION")).to_owned();
+    let SweepOptions { seed, shard, jobs, .. } = plan.options;
+    let mut report = CheckReport::new(program, seed, shard, plan.options(), reports)?;
+    report.interrupted = report.sweeps.iter().any(|sweep| sweep.end == SweepEnd::Interrupted);
+    report.times.push(ShardTimes {
+        shard,
+        jobs: jobs as u64,
+        elapsed_ms: milliseconds(begun.elapsed()),
+        sweeps_ms: times,
+    });
+    Ok(report)
 }
 
-/// Prints what failed, saves it, and says what it means for the exit status.
-fn conclude(
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Prints what failed, and saves it.
+fn print_failures(
     scenario: &Scenario,
-    report: &Report,
+    swept: &Swept,
     plan: &Plan,
     selected: &Selected,
     progress: &Progress,
     shrink_left: &mut Option<Duration>,
-) -> anyhow::Result<Status> {
-    let verdict = report.verdict();
-    let expected = matches!(scenario.expect, midput_scenarios::Expect::Fail { .. });
-    for found in report.failures.iter().filter(|_| !expected) {
+) -> anyhow::Result<()> {
+    if matches!(scenario.expect, Expect::Fail { .. }) {
+        return Ok(());
+    }
+    let (world, cases) = (swept.report.world.name(), swept.report.planned_in_all);
+    for found in &swept.failing {
         let (shrunk, notes) = match shrink_left {
             // What carries its own program was shrunk before.
-            Some(left) if report.world == "sim" && found.case.program.is_none() => {
+            Some(left) if swept.report.world == World::Sim && found.case.program.is_none() => {
                 shrink_found(scenario, found, left)
             }
             _ => (None, Vec::new()),
@@ -267,18 +298,9 @@ fn conclude(
         if failed.case != found.case {
             keep::save_original(&path, &found.case)?;
         }
-        if let Some(folder) = plan.last.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        std::fs::write(&plan.last, path.display().to_string())?;
-        let cases = plan.options.cases;
-        let replay = replay_line(&path, report.world);
-        let text = describe(scenario, failed, Some(cases), report.world, &notes, &path, &replay);
-        progress.print(&text);
+        note_last(plan.out.as_deref(), &path)?;
+        let replay = replay_line(&path, world);
+        progress.print(&describe(scenario, failed, Some(cases), world, &notes, &path, &replay));
     }
-    Ok(match verdict {
-        ReportVerdict::Pass => Status::Pass,
-        ReportVerdict::Fail(_) => Status::Violation,
-        ReportVerdict::Inconclusive(_) => Status::Inconclusive,
-    })
+    Ok(())
 }

@@ -46,7 +46,7 @@ impl MadsimHost {
             let ended = lanes.start(LaneId(0), main).await;
             engine.polled(LaneId(0), ended);
             let ending = match engine.begin() {
-                Err(ending) => ending,
+                Err(ending) => *ending,
                 Ok(()) => go_on(&mut engine, &mut lanes).await,
             };
             let steps = engine.over();
@@ -70,7 +70,7 @@ async fn go_on(engine: &mut Engine<'_>, lanes: &mut Lanes) -> Ending {
                 engine.polled(lane, ended);
             }
             Turn::Started => begin_started(engine, lanes).await,
-            Turn::Over(ending) => return ending,
+            Turn::Over(ending) => return *ending,
         }
     }
 }

@@ -69,7 +69,7 @@ pub fn run_as_madsim_schedules<Q: Subject<SimulatedOs>>(
         }
         let steps = engine.over();
         lanes.end().await;
-        Ran { ending: ending.unwrap_or(Ending::Stuck), steps }
+        Ran { ending: ending.map_or(Ending::Stuck, |ending| *ending), steps }
     })
 }
 

@@ -137,7 +137,7 @@ fn recorded_cases_of_all_scenarios_replay_with_equal_traces() {
     let (mut cases, mut choices, mut kills, mut faults, mut stuck) = (0, 0, 0, 0, 0);
     let (mut signalled, mut expired, mut harmful) = (0, 0, 0);
     for scenario in midput_scenarios::builtin() {
-        let kept = keep::kept(&root, &scenario.name).unwrap();
+        let kept = keep::kept(&root, &scenario.name, true).unwrap();
         for case in kept.into_iter().map(|(_, case)| case).chain(drawn_cases(&scenario)) {
             let shown = compare(&scenario, &case, cases);
             let chosen =

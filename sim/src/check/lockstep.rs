@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 use midput_model::event::{End, Event};
 use midput_model::machine::{Machine, Refused};
 use midput_model::program::{LaneId, ProcessId, Signal};
-use midput_model::queue::classic::{Action, Classic, Observation, Ready, State};
+use midput_model::queue::classic::{Action, Classic, Covered, Observation, Point, Ready, State};
 use midput_model::step::StepResult;
 
 use midput_scenarios::Hazard;
@@ -41,6 +41,7 @@ pub struct Lockstep {
     ready: Ready,
     initially_ready: Ready,
     hazards: HazardWatch,
+    covered: Covered,
 }
 
 impl Lockstep {
@@ -57,6 +58,7 @@ impl Lockstep {
             has_deadlines: machine.program().has_deadlines(),
             hazards: HazardWatch::default(),
             machine,
+            covered: Covered::default(),
         }
     }
 
@@ -65,6 +67,7 @@ impl Lockstep {
         self.state.clone_from(&self.initial);
         self.ready = self.initially_ready.clone();
         self.hazards.reset();
+        self.covered = Covered::default();
     }
 
     /// The model's machine.
@@ -75,6 +78,11 @@ impl Lockstep {
     /// The hazards that the run has shown.
     pub fn hazards(&self) -> BTreeSet<Hazard> {
         self.hazards.conclude(&self.machine, &self.state)
+    }
+
+    /// The actions of the model that the run has come to.
+    pub fn covered(&self) -> &Covered {
+        &self.covered
     }
 
     /// The model's state now.
@@ -218,6 +226,7 @@ impl Lockstep {
             Action::Expire { .. } => self.ready = Ready::new(&self.machine, &self.state),
             _ => self.ready.stepped(&self.machine, &self.state, lane, point),
         }
+        self.covered.add(&action, point, self.state.lane(lane).point, observation.result);
         self.hazards.observe(&self.machine, &self.state, observation);
         self.compare(kernel, record, observation, at)?;
         self.header(kernel, record)
@@ -263,6 +272,7 @@ impl Lockstep {
             .apply(&mut self.state, action)
             .map_err(|refused| refusal(at.clone(), &refused, "a death".into()))?;
         self.ready = Ready::new(&self.machine, &self.state);
+        self.covered.add(action, Point::Ended, Point::Ended, observation.result);
         self.hazards.observe(&self.machine, &self.state, &observation);
         compare_events(kernel, &at, &observation.events)
     }

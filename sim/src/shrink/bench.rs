@@ -10,7 +10,7 @@ use crate::case::Case;
 use crate::kernel::SimulatedOs;
 use crate::schedule::{Drawn, StrategyName};
 use crate::subject::Subject;
-use crate::sweep::{CaseOutcome, Runner};
+use crate::sweep::Runner;
 
 /// A case with the scenario that it runs and the course of its schedule.
 #[derive(Clone, Debug)]
@@ -37,7 +37,6 @@ pub(super) struct Cost {
 pub(super) struct Shown {
     pub cost: Cost,
     pub notes: Notes,
-    pub outcome: CaseOutcome,
 }
 
 /// What one run did.
@@ -98,7 +97,7 @@ impl<Q: Subject<SimulatedOs>> Bench<'_, Q> {
                 actions: observers.actions,
                 deviations: notes.course.len(),
             };
-            Shown { cost, notes: notes.clone(), outcome }
+            Shown { cost, notes: notes.clone() }
         });
         Tried { shown, fan, notes, is_endless }
     }

@@ -4,7 +4,7 @@ use midput_model::site::Site;
 use midput_scenarios::Scenario;
 
 use super::census::Census;
-use super::runner::SweepOptions;
+use super::plan::SweepOptions;
 use crate::case::{Case, Fault, FaultKind};
 use crate::schedule::Random;
 

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use midput_model::contract::Monitor;
 use midput_model::event::Event;
 use midput_model::machine::Machine;
-use midput_model::queue::classic::{self, Classic, Time};
-use midput_scenarios::Scenario;
+use midput_model::queue::classic::{self, Classic, Covered, Time};
+use midput_scenarios::{Hazard, Scenario};
 
-use super::census::Census;
-use super::draw::draw;
+use super::jobs::Stop;
 use super::judge::{Failure, Judged, Verdict, judge};
-use super::runner::{CaseOutcome, SweepOptions, in_jobs, machine};
+use super::runner::{CaseOutcome, machine};
 use crate::case::Case;
 use crate::check::HazardWatch;
 use crate::world::consistency::{self, Consistent};
@@ -60,8 +59,8 @@ fn conclude(scenario: &Scenario, case: &Case, machine: &Classic, run: &NativeRun
     for event in &consistent.events {
         monitor.observe(event);
     }
-    let (hazards, held) = replayed(machine, &consistent);
-    let judged = judge(scenario, "classic", hazards, monitor.conclude(&end));
+    let replayed = replay(machine, &consistent);
+    let judged = judge(scenario, "classic", replayed.hazards, monitor.conclude(&end));
     let landed = case.kills.iter().zip(&run.landed).filter(|(_, landed)| **landed);
     let returns = consistent.events.iter().filter_map(|event| match *event {
         Event::Return { lane, outcome } => Some((lane, outcome)),
@@ -72,7 +71,8 @@ fn conclude(scenario: &Scenario, case: &Case, machine: &Classic, run: &NativeRun
         steps: run.logs.iter().map(|log| log.records.len() as u64).sum(),
         all_ended: run.ended,
         landed: landed.map(|(kill, _)| (kill.clone(), false)).collect(),
-        held,
+        held: replayed.held,
+        covered: replayed.covered,
         chains: classic::why_stuck(machine, &consistent.state),
         end,
         returns: returns.collect(),
@@ -80,13 +80,17 @@ fn conclude(scenario: &Scenario, case: &Case, machine: &Classic, run: &NativeRun
     }
 }
 
-/// Hazards, and the locks that victims held, from the model led along the same actions.
-fn replayed(
-    machine: &Classic,
-    consistent: &Consistent,
-) -> (BTreeSet<midput_scenarios::Hazard>, BTreeSet<String>) {
+/// What the model shows when it is led along the actions of a run.
+struct Replayed {
+    hazards: BTreeSet<Hazard>,
+    /// The locks that victims held.
+    held: BTreeSet<String>,
+    covered: Covered,
+}
+
+fn replay(machine: &Classic, consistent: &Consistent) -> Replayed {
     let mut watch = HazardWatch::default();
-    let mut held = BTreeSet::new();
+    let (mut held, mut covered) = (BTreeSet::new(), Covered::default());
     let mut state = machine.initial();
     for action in &consistent.actions {
         if let classic::Action::Kill { process, .. } = *action {
@@ -100,12 +104,14 @@ fn replayed(
                 held.extend(of_victim.map(|(name, _)| name.to_owned()));
             }
         }
+        let before = state.point_of(action);
         // These actions were applied once before, in this order.
         if let Ok(observation) = machine.apply(&mut state, action) {
+            covered.add(action, before, state.point_of(action), observation.result);
             watch.observe(machine, &state, &observation);
         }
     }
-    (watch.conclude(machine, &state), held)
+    Replayed { hazards: watch.conclude(machine, &state), held, covered }
 }
 
 fn not_judged(case: &Case, verdict: Verdict) -> CaseOutcome {
@@ -119,34 +125,15 @@ pub fn run_until_it_lands(
     scenario: &Scenario,
     case: &Case,
     native: &NativeOptions,
-    stop: &(dyn Fn() -> bool + Sync),
+    stop: &(dyn Fn() -> Option<Stop> + Sync),
 ) -> CaseOutcome {
     let mut outcome = run_native(scenario, case, native);
     for _ in 0..RETRIES {
         let missed = !case.kills.is_empty() && outcome.landed.is_empty();
-        if !missed || outcome.judged.verdict != Verdict::Pass || stop() {
+        if !missed || outcome.judged.verdict != Verdict::Pass || stop().is_some() {
             break;
         }
         outcome = run_native(scenario, case, native);
     }
     outcome
-}
-
-/// Runs the cases of a sweep natively, several at a time.
-pub fn sweep_native(
-    scenario: &Scenario,
-    census: &Census,
-    options: &SweepOptions,
-    native: &NativeOptions,
-    stop: &(dyn Fn() -> bool + Sync),
-    done: &(dyn Fn(&CaseOutcome) + Sync),
-) -> Vec<CaseOutcome> {
-    let no_state = || ();
-    in_jobs(options, stop, no_state, |(), number| {
-        let case = draw(scenario, "classic", census, options, number);
-        let case = Case { faults: Vec::new(), time_any: false, ..case };
-        let outcome = run_until_it_lands(scenario, &case, native, stop);
-        done(&outcome);
-        outcome
-    })
 }

@@ -3,23 +3,19 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use midput_model::event::End;
 use midput_model::program::{LaneId, Outcome, Program};
-use midput_model::queue::classic::{self, Time};
+use midput_model::queue::classic::{self, Covered, Time};
 use midput_scenarios::{KillPoint, Scenario};
 
-use super::census::Census;
-use super::draw::draw;
 use super::judge::{Failure, Judged, Verdict, judge};
 use crate::case::Case;
 use crate::check::{Lockstep, Observers};
 use crate::host::{Directives, Ending, Host, Settings};
 use crate::kernel::SimulatedOs;
 use crate::mutation::{Against, Mutation};
-use crate::schedule::{Drawn, Replay, Strategies, Strategy};
-use crate::settings::Shard;
+use crate::schedule::{Drawn, Replay, Strategy};
 use crate::subject::Subject;
 use crate::trace::TraceLog;
 
@@ -40,10 +36,13 @@ pub struct CaseOutcome {
     pub held: BTreeSet<String>,
     /// How things stood at the end.
     pub end: End,
-    /// Who waits for whom, where somebody is blocked for ever.
+    /// Who waits for whom, where somebody is blocked for ever. Empty where the case passes and
+    /// nobody asked for its trace.
     pub chains: Vec<String>,
     /// What every call returned.
     pub returns: Vec<(LaneId, Outcome)>,
+    /// The actions of the model that it came to.
+    pub covered: Covered,
 }
 
 impl CaseOutcome {
@@ -59,6 +58,7 @@ impl CaseOutcome {
             end: End::default(),
             chains: Vec::new(),
             returns: Vec::new(),
+            covered: Covered::default(),
         }
     }
 
@@ -175,6 +175,12 @@ impl<'a> Runner<'a> {
         let judged = self.judge(&ran.ending);
         let mut outcome = self.outcome(case, judged, &directives);
         outcome.steps = ran.steps;
+        // Words are made only where somebody may read them.
+        if wants_trace || outcome.judged.verdict != Verdict::Pass {
+            let lockstep = self.observers.lockstep.as_ref();
+            let chains = lockstep.map(|it| classic::why_stuck(it.machine(), it.state()));
+            outcome.chains = chains.unwrap_or_default();
+        }
         tracing::debug!(
             scenario = case.scenario,
             case = case.number,
@@ -234,17 +240,13 @@ impl<'a> Runner<'a> {
         let landed = directives.landed();
         let landed = landed.iter().map(|it| (case.kills[it.index].clone(), it.injected));
         let held = self.observers.kills.iter().flat_map(|kill| &kill.held);
-        let chains = self
-            .observers
-            .lockstep
-            .as_ref()
-            .map(|lockstep| classic::why_stuck(lockstep.machine(), lockstep.state()));
+        let lockstep = self.observers.lockstep.as_ref();
         CaseOutcome {
             landed: landed.collect(),
             held: held.map(|&role| role.to_owned()).collect(),
             end: self.observers.end.clone(),
-            chains: chains.unwrap_or_default(),
             returns: self.observers.returns.clone(),
+            covered: lockstep.map(|it| *it.covered()).unwrap_or_default(),
             ..CaseOutcome::without_run(case, judged)
         }
     }
@@ -270,130 +272,20 @@ fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without words").to_owned()
 }
 
-/// How a sweep is carried out.
-#[derive(Clone, Copy, Debug)]
-pub struct SweepOptions {
-    /// What the cases are drawn from.
-    pub seed: u64,
-    /// How many cases, all shards together.
-    pub cases: u64,
-    /// Which of them.
-    pub shard: Shard,
-    /// How many threads.
-    pub jobs: usize,
-    /// Stop after so many failing cases; 0 is never.
-    pub failures_max: u64,
-    /// Run every case twice and compare.
-    pub twice: bool,
-    /// Waits may expire from the moment that they block.
-    pub time_any: bool,
-    /// Who decides at the choices.
-    pub strategies: Strategies,
-    /// How the code is altered, where it does not run as it is.
-    pub mutation: Option<Mutation>,
-}
-
-impl Default for SweepOptions {
-    /// 512 cases of the default seed in one thread, by the portfolio, in patient time, all of them
-    /// whatever fails.
-    fn default() -> Self {
-        Self {
-            seed: crate::settings::DEFAULT_SEED,
-            cases: 512,
-            shard: Shard::default(),
-            jobs: 1,
-            failures_max: 0,
-            twice: false,
-            time_any: false,
-            strategies: Strategies::default(),
-            mutation: None,
-        }
-    }
-}
-
-/// Runs the cases of a sweep in simulation. `stop` is asked between cases; `done` is told of each
-/// case, in no order. The outcomes come back in the order of the cases, whatever the jobs.
-pub fn sweep<Q: Subject<SimulatedOs>>(
-    scenario: &Scenario,
-    census: &Census,
-    options: &SweepOptions,
-    lockstep: bool,
-    stop: &(dyn Fn() -> bool + Sync),
-    done: &(dyn Fn(&CaseOutcome) + Sync),
-) -> Vec<CaseOutcome> {
-    let subject = if lockstep { "classic" } else { "user" };
-    let worker = || Runner::new(scenario, lockstep);
-    in_jobs(options, stop, worker, |runner, number| {
-        let case = draw(scenario, subject, census, options, number);
-        let outcome = run_checked::<Q>(runner, &case, options.twice);
-        done(&outcome);
-        outcome
-    })
-}
-
-/// Shares the cases of a sweep's shard out to threads. The outcomes come back in the order of the
-/// cases, and where a number of failures ends the sweep they end with that failure: so they are
-/// the same whatever the jobs.
-pub(super) fn in_jobs<W>(
-    options: &SweepOptions,
-    stop: &(dyn Fn() -> bool + Sync),
-    worker: impl Fn() -> W + Sync,
-    case: impl Fn(&mut W, u64) -> CaseOutcome + Sync,
-) -> Vec<CaseOutcome> {
-    let (next, failures) = (AtomicU64::new(0), AtomicU64::new(0));
-    let share = options.shard.share(options.cases);
-    let failures_max = if options.failures_max == 0 { u64::MAX } else { options.failures_max };
-    let work = || {
-        let mut state = worker();
-        let mut outcomes = Vec::new();
-        // Asked before a number is taken: every number that was taken is run.
-        while failures.load(Ordering::Relaxed) < failures_max && !stop() {
-            let index = next.fetch_add(1, Ordering::Relaxed);
-            if index >= share {
-                break;
-            }
-            let outcome = case(&mut state, options.shard.case(index));
-            failures.fetch_add(u64::from(outcome.has_failed()), Ordering::Relaxed);
-            outcomes.push(outcome);
-        }
-        outcomes
-    };
-    let jobs = options.jobs.min(usize::try_from(share).unwrap_or(usize::MAX));
-    let mut outcomes = if jobs <= 1 {
-        work()
-    } else {
-        std::thread::scope(|scope| {
-            let jobs: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-            let join = |job: std::thread::ScopedJoinHandle<'_, Vec<CaseOutcome>>| {
-                job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            jobs.into_iter().flat_map(join).collect()
-        })
-    };
-    outcomes.sort_by_key(|outcome| outcome.case.number);
-    let failed = outcomes.iter().enumerate().filter(|(_, outcome)| outcome.has_failed());
-    let last =
-        failed.map(|(index, _)| index).nth(usize::try_from(failures_max - 1).unwrap_or(usize::MAX));
-    if let Some(last) = last {
-        outcomes.truncate(last + 1);
-    }
-    outcomes
-}
-
-/// Runs a case, and once more where it is to do the same twice: what was chosen, what was
-/// returned and how it ended must be equal, and so must the traces.
-fn run_checked<Q: Subject<SimulatedOs>>(
+/// Runs a case, and once more: what was chosen, what was returned and how it ended must be equal,
+/// and so must the traces.
+pub(super) fn run_twice<Q: Subject<SimulatedOs>>(
     runner: &mut Runner<'_>,
     case: &Case,
-    twice: bool,
 ) -> CaseOutcome {
-    if !twice {
-        return runner.run::<Q>(case, None);
-    }
     let (mut first, mut second) = (TraceLog::default(), TraceLog::default());
     let mut outcome = runner.run::<Q>(case, Some(&mut first));
+    let chosen = runner.host.choices().to_vec();
     let again = runner.run::<Q>(case, Some(&mut second));
-    if first.entries != second.entries || outcome.judged != again.judged {
+    let same = first.entries == second.entries
+        && chosen == runner.host.choices()
+        && outcome.judged == again.judged;
+    if !same {
         outcome.judged.verdict = Verdict::Fail(vec![Failure::NotTheSameTwice]);
     }
     outcome

@@ -10,6 +10,7 @@ use midput_scenarios::Scenario;
 
 use super::{Cell, Entry, TraceLog, What};
 use crate::kernel::Record;
+use crate::mutation::Against;
 use crate::sweep::{CaseOutcome, Failure, Verdict};
 
 /// What is told around the events: the head and the verdict.
@@ -31,6 +32,7 @@ impl Story {
         let case = &outcome.case;
         let mut head: Vec<String> = case.kills.iter().map(|kill| format!("kill {kill}")).collect();
         head.extend(case.holds.iter().map(|hold| format!("hold {hold}")));
+        head.extend(case.mutation.iter().map(|mutation| format!("mutant {mutation}")));
         if outcome.landed.iter().any(|(_, injected)| *injected) {
             head.push(
                 "injected: the kernel itself never leaves a transfer at this byte".to_owned(),
@@ -55,7 +57,12 @@ impl Story {
             }),
             _ => None,
         };
-        add("model", diverged.unwrap_or_else(|| "agrees".to_owned()));
+        let agrees = match case.mutation.map(|mutation| mutation.against) {
+            Some(Against::Nothing) => "not asked",
+            Some(Against::Mutant) => "altered in the same way, agrees",
+            Some(Against::Model) | None => "agrees",
+        };
+        add("model", diverged.unwrap_or_else(|| agrees.to_owned()));
         let violations = outcome.judged.violations.iter().map(|it| it.guarantee.to_string());
         let violations: Vec<String> = violations.collect();
         if !violations.is_empty() {

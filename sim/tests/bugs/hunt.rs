@@ -5,7 +5,9 @@ use std::ops::RangeInclusive;
 
 use midput_sim::check::Observers;
 use midput_sim::host::{Directives, Ending, Host, Settings};
-use midput_sim::schedule::{Drawn, Random, Strategies, Strategy, StrategyName};
+use midput_sim::schedule::{
+    Drawn, Exhaustive, ExhaustiveOptions, Random, Strategies, Strategy, StrategyName,
+};
 
 use crate::bug::{Bug, Scene};
 
@@ -50,6 +52,7 @@ impl Hunter {
         match ran.ending {
             Ending::AllEnded => scene.has_failed(),
             Ending::Stuck => true,
+            Ending::Redundant => false,
             other => panic!("{}: {other:?}", bug.name),
         }
     }
@@ -84,6 +87,21 @@ impl Hunter {
             self.fails(bug, right, &mut Drawn::new(name, seed, case, length))
         };
         (0..cases).find(&mut fails).map(|case| case + 1)
+    }
+
+    /// How many executions the exhaustive search takes, depth first with reduction, broken off ones
+    /// counted; it draws nothing, so that there is no seed.
+    pub(crate) fn exhaustive(&mut self, bug: &Bug, right: bool, most: u64) -> Option<u64> {
+        let mut search = Exhaustive::new(ExhaustiveOptions::default());
+        for execution in 1..=most {
+            if self.fails(bug, right, &mut search) {
+                return Some(execution);
+            }
+            if !search.advance() {
+                break;
+            }
+        }
+        None
     }
 
     /// The median of the executions over these seeds, if it is at most `most`.

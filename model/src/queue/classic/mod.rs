@@ -38,6 +38,7 @@ use crate::os::process::ProcessState;
 use crate::program::{Instruction, Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
 use crate::step::StepResult;
 
+pub use covered::Covered;
 pub use ending::{Ending, LaneEnding};
 pub use from::From;
 pub use point::Point;
@@ -45,6 +46,7 @@ pub use ready::Ready;
 pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};
 pub use waits::{Waits, why_stuck};
 
+mod covered;
 mod ending;
 mod from;
 mod mutant;

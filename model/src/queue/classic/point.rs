@@ -119,6 +119,120 @@ pub enum Point {
 }
 
 impl Point {
+    /// Every point, in the order of the protocol's parts.
+    pub const ALL: [Self; 52] = [
+        Self::NotStarted,
+        Self::Ended,
+        Self::AwaitDeath,
+        Self::Put,
+        Self::PutAcquire,
+        Self::PutLock,
+        Self::PutStart,
+        Self::PutAppend,
+        Self::PutNotify,
+        Self::PutUnlock,
+        Self::Get,
+        Self::GetAcquire,
+        Self::GetPoll,
+        Self::GetHeader,
+        Self::GetBody,
+        Self::GetReleaseLock,
+        Self::GetReleaseSlot,
+        Self::GetDecode,
+        Self::ReadValue,
+        Self::LookInPipe,
+        Self::Close,
+        Self::SentinelLock,
+        Self::SentinelAppend,
+        Self::SentinelNotify,
+        Self::SentinelUnlock,
+        Self::JoinThread,
+        Self::FeederJoin,
+        Self::CancelJoinThread,
+        Self::CloseReader,
+        Self::ProcessStart,
+        Self::ProcessJoin,
+        Self::ProcessTerminate,
+        Self::ProcessKill,
+        Self::ThreadStart,
+        Self::Leave,
+        Self::LeaveThreadJoin,
+        Self::LeaveChildJoin,
+        Self::Exit,
+        Self::FeedLock,
+        Self::FeedWait,
+        Self::FeedWake,
+        Self::FeedUnlock,
+        Self::FeedPop,
+        Self::FeedCloseReader,
+        Self::FeedCloseWriter,
+        Self::FeedEncode,
+        Self::FeedAcquire,
+        Self::FeedWriteFrame,
+        Self::FeedWriteHeader,
+        Self::FeedWriteBody,
+        Self::FeedRelease,
+        Self::FeedGiveBack,
+    ];
+
+    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`, or
+    /// the life of a `process`.
+    pub fn part(self) -> &'static str {
+        match self {
+            Self::Put
+            | Self::PutAcquire
+            | Self::PutLock
+            | Self::PutStart
+            | Self::PutAppend
+            | Self::PutNotify
+            | Self::PutUnlock => "put",
+            Self::Get
+            | Self::GetAcquire
+            | Self::GetPoll
+            | Self::GetHeader
+            | Self::GetBody
+            | Self::GetReleaseLock
+            | Self::GetReleaseSlot
+            | Self::GetDecode => "get",
+            Self::Close
+            | Self::SentinelLock
+            | Self::SentinelAppend
+            | Self::SentinelNotify
+            | Self::SentinelUnlock
+            | Self::JoinThread
+            | Self::FeederJoin
+            | Self::CancelJoinThread
+            | Self::CloseReader => "close",
+            Self::ReadValue | Self::LookInPipe => "look",
+            Self::FeedLock
+            | Self::FeedWait
+            | Self::FeedWake
+            | Self::FeedUnlock
+            | Self::FeedPop
+            | Self::FeedCloseReader
+            | Self::FeedCloseWriter
+            | Self::FeedEncode
+            | Self::FeedAcquire
+            | Self::FeedWriteFrame
+            | Self::FeedWriteHeader
+            | Self::FeedWriteBody
+            | Self::FeedRelease
+            | Self::FeedGiveBack => "feeder",
+            Self::NotStarted
+            | Self::Ended
+            | Self::AwaitDeath
+            | Self::ProcessStart
+            | Self::ProcessJoin
+            | Self::ProcessTerminate
+            | Self::ProcessKill
+            | Self::ThreadStart
+            | Self::Leave
+            | Self::LeaveThreadJoin
+            | Self::LeaveChildJoin
+            | Self::Exit => "process",
+        }
+    }
+
     /// The step's name in sites, traces and files.
     pub fn step(self) -> &'static str {
         match self {

@@ -8,8 +8,8 @@ use crate::os::process::ProcessState;
 use crate::os::semaphore::Semaphore;
 use crate::program::{ItemId, LaneId, Outcome, ProcessId, Program, QueueId};
 
-use super::Environment;
 use super::point::Point;
+use super::{Action, Environment};
 
 /// `SEM_VALUE_MAX`: the slots of a queue without a bound (`Q1`).
 pub(super) const SLOTS_UNBOUNDED: u32 = 0x7fff_ffff;
@@ -265,6 +265,18 @@ impl State {
 
     pub(super) fn local_mut(&mut self, process: ProcessId, queue: QueueId) -> &mut Local {
         &mut self.locals[usize::from(process.0) * self.queues.len() + usize::from(queue.0)]
+    }
+
+    /// Where the lane of an action stands; of a death, which has no lane, [`Point::Ended`].
+    pub fn point_of(&self, action: &Action) -> Point {
+        match *action {
+            Action::Step { lane }
+            | Action::Short { lane, .. }
+            | Action::Interrupt { lane }
+            | Action::Expire { lane }
+            | Action::Overdue { lane } => self.lane(lane).point,
+            Action::Kill { .. } | Action::Die { .. } => Point::Ended,
+        }
     }
 
     /// One lane.

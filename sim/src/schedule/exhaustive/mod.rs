@@ -59,7 +59,7 @@ pub struct Tally {
 }
 
 /// A depth-first search over schedules: the strategy of one run after the other, until
-/// [`next`](Self::next) says that all are done.
+/// [`advance`](Self::advance) says that all are done.
 #[derive(Debug)]
 pub struct Exhaustive {
     options: ExhaustiveOptions,
@@ -110,7 +110,7 @@ impl Exhaustive {
 
     /// Makes ready for the next schedule; false where every one has been run. To be called after
     /// each run.
-    pub fn next(&mut self) -> bool {
+    pub fn advance(&mut self) -> bool {
         if self.broken_off {
             self.tally.redundant += 1;
         } else {
@@ -205,11 +205,7 @@ impl Exhaustive {
                 |&lane: &LaneId| kernel.process_of(lane) == victim && kernel.parked(lane).is_some();
             let moved = self.nodes[..index].iter().rev().filter_map(|node| lane_of(node.chosen));
             let all = (0u8..).take(kernel.lane_count()).map(LaneId);
-            let stood = moved.chain(all).find(stands).and_then(|lane| {
-                let parked = kernel.parked(lane)?;
-                let (step, offset) = (parked.site.name, parked.site.offset);
-                Some(Stood { lane, step, occurrence: parked.occurrence, offset })
-            });
+            let stood = moved.chain(all).find(stands).and_then(|lane| Stood::of(kernel, lane));
             self.nodes[index].latest.extend(stood.map(|stood| (victim, stood)));
         }
     }

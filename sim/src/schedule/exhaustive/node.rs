@@ -16,9 +16,11 @@ pub(super) struct Pending {
     /// What it would touch.
     pub touches: Bits,
     pub alternative: Alternative,
+    /// Where it stands, if it is a fault of a lane's call.
+    pub stood: Option<Stood>,
 }
 
-/// Where the victim of a kill stood: its lane that moved last.
+/// Where a lane stood: that of a victim which moved last, or one whose call is disturbed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stood {
     /// Which lane.
@@ -29,6 +31,14 @@ pub struct Stood {
     pub occurrence: u32,
     /// The bytes that its transfer had moved.
     pub offset: usize,
+}
+
+impl Stood {
+    pub(super) fn of(kernel: &Kernel, lane: LaneId) -> Option<Self> {
+        let parked = kernel.parked(lane)?;
+        let (step, offset) = (parked.site.name, parked.site.offset);
+        Some(Self { lane, step, occurrence: parked.occurrence, offset })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -75,7 +85,13 @@ impl Node {
             let actor = actor_of(alternative);
             self.enabled.insert(actor);
             let touches = touches(kernel, alternative);
-            self.pending.push(Pending { actor, touches, alternative });
+            let stood = match alternative {
+                Alternative::ShortHere(lane) | Alternative::InterruptHere(lane) => {
+                    Stood::of(kernel, lane)
+                }
+                _ => None,
+            };
+            self.pending.push(Pending { actor, touches, alternative, stood });
         }
         for lane in (0u8..).take(kernel.lane_count()).map(LaneId) {
             if kernel.has_begun(lane) {
@@ -86,6 +102,7 @@ impl Node {
                     actor: usize::from(lane.0),
                     touches: kernel.footprint(lane),
                     alternative: Alternative::Lane(lane),
+                    stood: None,
                 });
             }
         }
@@ -118,6 +135,9 @@ impl Node {
         self.stood = match self.chosen_alternative {
             Some(Alternative::KillHere(process, _)) => {
                 self.latest.iter().find(|(of, _)| *of == process).map(|(_, stood)| *stood)
+            }
+            Some(Alternative::ShortHere(_) | Alternative::InterruptHere(_)) => {
+                pending.and_then(|pending| pending.stood)
             }
             _ => None,
         };
@@ -158,10 +178,11 @@ pub(super) fn not_the_same(
 ) -> ReplayDiverged {
     let here = alternatives.iter().map(|&it| describe(kernel, it));
     ReplayDiverged {
+        // Such a search is asked at every step.
+        step: number as u64,
         number,
         recorded: "what an earlier run did: the subject does not do the same twice".to_owned(),
         index: 0,
-        step: number as u64,
         here: here.collect::<Vec<_>>().join(", "),
     }
 }

@@ -1,14 +1,31 @@
-//! The summary of a check.
+//! The summary of a check, or of the checks of all shards together.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use midput_sim::sweep::{Report, ReportVerdict, SweepOptions};
+use midput_scenarios::World;
+use midput_sim::sweep::{CheckReport, Model, Report, ReportVerdict, SweepEnd};
 
+use crate::exit::Status;
 use crate::print::outln;
 use crate::table::{self, table, verdict};
 
-pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duration, color: bool) {
+/// At most so many actions that no case came to are printed.
+const NEVER_SHOWN: usize = 12;
+
+/// What a report means for the exit status.
+pub(crate) fn status(report: &CheckReport) -> Status {
+    let stopped = if report.interrupted { Status::Inconclusive } else { Status::Pass };
+    report.sweeps.iter().fold(stopped, |status, sweep| {
+        status.and(match sweep.verdict {
+            ReportVerdict::Pass => Status::Pass,
+            ReportVerdict::Fail(_) => Status::Violation,
+            ReportVerdict::Inconclusive(_) => Status::Inconclusive,
+        })
+    })
+}
+
+pub(crate) fn print(check: &CheckReport, color: bool) {
+    let reports = check.sweeps.as_slice();
     outln!();
     let mut main = table(
         &["scenario", "world", "cases", "steps", "kills", "sites", "hazards (cases)", "verdict"],
@@ -16,7 +33,7 @@ pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duratio
     );
     for report in reports {
         let hazards = report.hazards.iter().map(|(hazard, cases)| format!("{hazard} {cases}"));
-        let (text, good) = match report.verdict() {
+        let (text, good) = match &report.verdict {
             ReportVerdict::Pass if !report.failures.is_empty() => {
                 ("fails, as it must".to_owned(), Some(true))
             }
@@ -32,7 +49,7 @@ pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duratio
         };
         main.add_row([
             report.scenario.clone().into(),
-            report.world.into(),
+            report.world.name().into(),
             report.run.to_string().into(),
             report.steps.to_string().into(),
             report.kills_landed().to_string().into(),
@@ -44,7 +61,8 @@ pub(super) fn print(reports: &[Report], options: &SweepOptions, elapsed: Duratio
     table::print(&main);
     sites(reports);
     found_by(reports);
-    totals(reports, options, elapsed);
+    actions(reports);
+    totals(check);
 }
 
 /// How many of the kill sites were hit: `31/31`.
@@ -104,22 +122,23 @@ const PARTS: &[(&str, &[&str])] = &[
 
 /// How often a kill landed at each step of put, feeder and get, in each world.
 fn sites(reports: &[Report]) {
-    let mut counts: BTreeMap<(&str, bool, &str), u64> = BTreeMap::new();
+    let mut counts: BTreeMap<(World, bool, &str), u64> = BTreeMap::new();
     for report in reports {
-        for ((lane, step), count) in &report.kills {
-            let feeder = lane.contains(".feed");
-            *counts.entry((report.world, feeder, step)).or_default() += count;
+        for hits in report.sites.iter().filter(|hits| hits.landed > 0) {
+            let feeder = hits.kill.site.lane.contains(".feed");
+            let site = (report.world, feeder, hits.kill.site.step.as_str());
+            *counts.entry(site).or_default() += hits.landed;
         }
     }
     if counts.is_empty() {
         return;
     }
     outln!();
-    let worlds = ["sim", "native"].map(|world| {
+    let worlds = World::DEFAULT.map(|world| {
         let ran = reports.iter().any(|report| report.world == world);
         (world, ran)
     });
-    outln!("kills landed at each step ({})", worlds.map(|(world, _)| world).join("/"));
+    outln!("kills landed at each step ({})", worlds.map(|(world, _)| world.name()).join("/"));
     for (part, steps) in PARTS {
         let cells = steps.iter().map(|step| {
             let counts = worlds.map(|(world, ran)| {
@@ -154,7 +173,7 @@ fn found_by(reports: &[Report]) {
         let mut rows = table(&["strategy", "cases", "failing", "first"], &[1, 2, 3]);
         for (strategy, found) in &report.strategies {
             rows.add_row([
-                strategy.to_string(),
+                strategy.clone(),
                 found.cases.to_string(),
                 found.failing.to_string(),
                 found.first.map_or(String::new(), |first| first.to_string()),
@@ -164,19 +183,68 @@ fn found_by(reports: &[Report]) {
     }
 }
 
-fn totals(reports: &[Report], options: &SweepOptions, elapsed: Duration) {
-    let sum = |number: fn(&Report) -> u64| reports.iter().map(number).sum::<u64>();
-    let (planned, run, skipped) = (sum(|it| it.planned), sum(|it| it.run), sum(Report::skipped));
-    let failed = reports.iter().filter(|it| matches!(it.verdict(), ReportVerdict::Fail(_)));
+/// Which actions of the models simulated cases came to, and which they never did.
+fn actions(reports: &[Report]) {
+    // Where a sweep was cut short, what it did not come to says nothing.
+    let went_on = reports.iter().filter(|report| {
+        report.world == World::Sim && matches!(report.end, SweepEnd::All | SweepEnd::Quiet)
+    });
+    let of = |model: Model| {
+        let of_model = move |it: &&Report| it.actions.model == model;
+        went_on.clone().filter(of_model)
+    };
+    let (mut covered, mut all) = (0, 0);
+    for report in of(Model::Explored) {
+        covered += report.actions.covered_within();
+        all += report.actions.covered_within() + report.actions.never.len();
+    }
+    let mut cells = Vec::new();
+    if all > 0 {
+        cells.push(format!("{covered} of {all} covered"));
+    }
+    for report in of(Model::ExploredInPart).chain(of(Model::NotExplored)) {
+        let (seen, model) = (report.actions.covered.len(), report.actions.model);
+        let why = if model == Model::NotExplored { "not explored" } else { "too large to explore" };
+        cells.push(format!("{} {why}, {seen} seen so far", report.scenario));
+    }
+    if cells.is_empty() {
+        return;
+    }
+    outln!();
+    outln!("actions of the models, scenario by scenario: {}", cells.join("; "));
+    let never = went_on.clone().flat_map(|report| {
+        report.actions.never.iter().map(move |action| (report.scenario.as_str(), action))
+    });
+    let never: Vec<_> = never.collect();
+    let mut last = "";
+    for (scenario, action) in never.iter().take(NEVER_SHOWN) {
+        let name = if *scenario == last { "" } else { scenario };
+        outln!("  never  {name:<40} {action}");
+        last = scenario;
+    }
+    if never.len() > NEVER_SHOWN {
+        outln!("  and {} more; --report has them all", never.len() - NEVER_SHOWN);
+    }
+}
+
+fn totals(check: &CheckReport) {
+    let totals = check.totals;
+    // Shards run beside each other.
+    let elapsed_ms = check.times.iter().map(|times| times.elapsed_ms).max().unwrap_or_default();
     outln!();
     outln!(
-        "planned {planned} = run {run} + skipped {skipped}   steps {}   seed {:#x}   {:.1} s",
-        sum(|it| it.steps),
-        options.seed,
-        elapsed.as_secs_f64()
+        "planned {} = run {} + skipped {}   steps {}   seed {:#x}   {:.1} s",
+        totals.planned,
+        totals.run,
+        totals.skipped,
+        totals.steps,
+        check.seed,
+        elapsed_ms as f64 / 1e3
     );
-    let failed = failed.count();
-    let passed = reports.iter().filter(|it| it.verdict() == ReportVerdict::Pass).count();
-    let undecided = reports.len() - failed - passed;
-    outln!("{passed} passed, {failed} failed, {undecided} inconclusive");
+    outln!(
+        "{} passed, {} failed, {} inconclusive",
+        totals.passed,
+        totals.failed,
+        totals.inconclusive
+    );
 }
