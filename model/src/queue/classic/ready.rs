@@ -60,12 +60,11 @@ impl Ready {
     pub fn stepped(&mut self, machine: &Classic, state: &State, lane: LaneId, point: Point) {
         let now = state.lane(lane).point;
         let mut concerned = match point.changes() {
+            // An altered step changes something else than it does by itself.
+            _ if machine.mutant().is_some() => return *self = Self::new(machine, state),
             Change::Nothing if now != Point::Ended => 0,
             Change::Of(kind) if now != Point::Ended => self.waiting[kind as usize],
-            _ => {
-                *self = Self::new(machine, state);
-                return;
-            }
+            _ => return *self = Self::new(machine, state),
         };
         let bit = 1 << lane.0;
         if let Some(kind) = point.waits_for() {
