@@ -21,6 +21,9 @@ mod support;
 /// Far more than starting and ending takes; only a test that fails waits so long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What spoils a report in one way.
+type Spoil = fn(&mut Value);
+
 /// Runs a check with these arguments and returns its report and its exit status.
 fn check(folder: &Path, arguments: &[&str]) -> (Value, i32) {
     let (files, file) = somewhere("report.json");
@@ -111,7 +114,7 @@ fn every_report_fits_the_schema_and_the_schema_has_no_more() {
 fn what_does_not_fit_the_schema_is_found() {
     let text = fs::read_to_string(root().join("docs/report.schema.json")).unwrap();
     let (report, _) = check(root(), &["no-fault/one-deadline", "--world", "sim", "--cases", "9"]);
-    let spoil: [(&str, fn(&mut Value)); 6] = [
+    let spoil: [(&str, Spoil); 6] = [
         ("required", |it| drop(it.as_object_mut().unwrap().remove("seed"))),
         ("is in no schema", |it| it["totals"]["more"] = Value::from(1)),
         ("pattern", |it| it["shard"] = Value::from("0/1")),
@@ -208,7 +211,7 @@ fn a_quiet_sweep_ends_and_has_missed_nothing_that_more_cases_find() {
     let (all, quiet) = (&all["sweeps"][0], &quiet["sweeps"][0]);
     assert_eq!((&all["end"], &quiet["end"]), (&Value::from("all"), &Value::from("quiet")));
     let run = number(&quiet["run"]);
-    assert!((1000..10_000).contains(&run) && run % 64 == 0, "{run}");
+    assert!((1000..10_000).contains(&run) && run.is_multiple_of(64), "{run}");
     assert_eq!(number(&quiet["planned"]), run + number(&quiet["skipped"]));
     assert_eq!(quiet["actions"], all["actions"]);
     let names = |sweep: &Value| {

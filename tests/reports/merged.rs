@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::{midput, root, text, with_forbidden_harm};
-use crate::{check, number, timeless};
+use crate::{Spoil, check, number, timeless};
 
 /// The reports of `of` shards of a check, in files.
 struct Shards {
@@ -184,7 +184,7 @@ fn shards_of_different_checks_are_refused_by_name() {
     // What no option makes different: other code, another program, another form.
     midput(root(), &[&["check"], &base[..], &["--shard", "2/2", "--report", &file]].concat());
     let good = shards.read(2);
-    let spoil: [(&str, fn(&mut Value)); 4] = [
+    let spoil: [(&str, Spoil); 4] = [
         ("the program", |it| it["program"] = "midput 9.9.9".into()),
         ("fingerprint", |it| it["sweeps"][0]["fingerprint"] = "0x0000000000000001".into()),
         ("version 2", |it| it["midput_report"] = 2.into()),
@@ -208,7 +208,7 @@ fn figures_that_do_not_add_up_are_refused() {
     let good = shards.read(1);
     let planned = number(&good["sweeps"][0]["planned"]);
     assert_eq!(planned, 32);
-    let spoil: [(&str, fn(&mut Value)); 5] = [
+    let spoil: [(&str, Spoil); 5] = [
         ("is not run 31 + skipped 0", |it| it["sweeps"][0]["run"] = 31.into()),
         ("is not run 32 + skipped 1", |it| it["sweeps"][0]["skipped"] = 1.into()),
         ("is not run 18446744073709551615", |it| {
