@@ -178,7 +178,7 @@ pub(crate) struct Replay {
     /// What `--then random` draws from [default: the case's own seed].
     #[arg(long, value_parser = seed, requires = "then")]
     pub seed: Option<u64>,
-    /// Stop before this site, such as 'P1.feed write-body[1]'.
+    /// Stop before this site, such as `P1.feed write-body[1]`.
     #[arg(long, value_name = "SITE")]
     pub until: Option<Site>,
 }
