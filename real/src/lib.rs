@@ -41,8 +41,13 @@ pub mod timeout;
 mod worker;
 
 pub use block_on::block_on;
-pub use blocking::{Connection, DecodeError, Process, Queue, StartError, pipe};
-pub use classic::{FeederError, GetError, NotClosed, PollError, PutError, ReceiveError, SendError};
+pub use blocking::{
+    Connection, DecodeError, JoinableQueue, Process, Queue, SimpleQueue, StartError, pipe,
+};
+pub use classic::{
+    FeederError, GetError, NotClosed, PollError, PutError, ReceiveError, SendError, SimpleGetError,
+    SimplePutError, TaskDoneError,
+};
 pub use codec::CodecError;
 pub use timeout::Timeout;
 pub use worker::{Guard, Outcome, Worker, init};

@@ -48,7 +48,7 @@ fn a_full_queue_takes_no_more_in_time_and_gives_the_item_back() {
         for timeout in [Timeout::NoWait, SOON, Timeout::After(Duration::ZERO)] {
             let error = queue.put(b"b".to_vec(), timeout).await.unwrap_err();
             assert!(matches!(error, PutError::Full(_)), "{error:?}");
-            assert_eq!(error.into_item(), b"b");
+            assert_eq!(error.into_item().unwrap(), b"b");
         }
         assert_eq!(queue.get(Timeout::Never).await.unwrap(), b"a");
         assert!(!queue.full().await.unwrap());

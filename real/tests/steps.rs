@@ -5,10 +5,12 @@ mod recorder;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use midput_real::classic::Queue;
+use midput_real::classic::{JoinableQueue, Queue, SimpleQueue};
 use midput_real::codec::Bytes;
 use midput_real::process::ThisProcess;
-use midput_real::{GetError, PutError, Timeout, block_on};
+use midput_real::{
+    GetError, PollError, PutError, SimpleGetError, SimplePutError, TaskDoneError, Timeout, block_on,
+};
 use recorder::Recorder;
 
 /// Reached only where something hangs.
@@ -172,5 +174,82 @@ fn interruptions_and_short_reads_change_nothing_but_the_reads() {
              sem.release rlock.release decode"
         );
         this.leave().await;
+    });
+}
+
+#[test]
+fn counting_what_is_to_be_done() {
+    let os = Recorder::new(false, 0);
+    let this = ThisProcess::new(os);
+    let queue = JoinableQueue::<Vec<u8>, Recorder, Bytes>::create(&this, 2).unwrap();
+    block_on(async {
+        queue.put(b"abc".to_vec(), Timeout::Never).await.unwrap();
+        let first = "put sem.acquire notempty.lock cond.acquire feeder.start buffer.append \
+                     unfinished.release notempty.notify cond.release notempty.unlock";
+        assert_eq!(os.take("main"), first, "JQ1");
+        queue.uncounted().get(Timeout::Never).await.unwrap();
+        os.take("main");
+        queue.task_done().await.unwrap();
+        let last = "cond.acquire unfinished.acquire unfinished.value wait.check woken.drain \
+                    sleeping.acquire cond.release";
+        assert_eq!(os.take("main"), last, "JQ2, K2");
+        assert!(matches!(queue.task_done().await, Err(TaskDoneError::TooMany)));
+        assert_eq!(os.take("main"), "cond.acquire unfinished.acquire cond.release");
+        queue.join().await.unwrap();
+        assert_eq!(os.take("main"), "cond.acquire unfinished.value cond.release", "JQ3");
+        this.leave().await;
+    });
+}
+
+#[test]
+fn waiting_for_what_is_to_be_done() {
+    let os = Recorder::new(false, 0);
+    let this = ThisProcess::new(os);
+    let queue = JoinableQueue::<Vec<u8>, Recorder, Bytes>::create(&this, 2).unwrap();
+    block_on(async {
+        for _ in 0..2 {
+            queue.put(Vec::new(), Timeout::Never).await.unwrap();
+        }
+        os.take("main");
+        let joiner = queue.clone();
+        let body = move || async move { joiner.join().await.unwrap() };
+        this.thread_start("feed", body).await.unwrap();
+        // A thread of the recorder is told by its name: it stands as `feed` does.
+        let asleep = || {
+            let steps = os.take("feed");
+            steps.contains("cond.release")
+        };
+        while !asleep() {
+            std::thread::yield_now();
+        }
+        queue.task_done().await.unwrap();
+        queue.task_done().await.unwrap();
+        let steps = os.take("main");
+        let woken = "unfinished.value wait.check woken.drain sleeping.acquire wait.release \
+                     sleeping.acquire woken.acquire wait.drain cond.release";
+        assert!(steps.ends_with(woken), "K2: {steps}");
+        this.leave().await;
+    });
+}
+
+#[test]
+fn a_pipe_with_two_locks() {
+    let os = Recorder::new(false, 0);
+    let this = ThisProcess::new(os);
+    let queue = SimpleQueue::<Vec<u8>, Recorder, Bytes>::create(&this).unwrap();
+    block_on(async {
+        queue.put(b"abc".to_vec()).await.unwrap();
+        assert_eq!(os.take("main"), "encode wlock.acquire write-frame wlock.release", "SQ1");
+        assert!(!queue.empty().await.unwrap());
+        assert_eq!(os.take("main"), "empty.poll");
+        assert_eq!(queue.get().await.unwrap(), b"abc");
+        assert_eq!(os.take("main"), "rlock.acquire read-header read-body rlock.release decode");
+        assert!(queue.empty().await.unwrap());
+        os.take("main");
+        queue.close().await.unwrap();
+        assert_eq!(os.take("main"), "reader.close writer.close", "SQ3");
+        assert!(matches!(queue.put(Vec::new()).await, Err(SimplePutError::HandleClosed)));
+        assert!(matches!(queue.get().await, Err(SimpleGetError::HandleClosed)));
+        assert!(matches!(queue.empty().await, Err(PollError::Closed)));
     });
 }

@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::connection::{Connection, Direction};
 use super::is_closed_descriptor;
+use super::joinable::{JoinableQueue, JoinableQueueHandle};
 use super::queue::{Queue, slots};
+use super::simple::{SimpleQueue, SimpleQueueHandle};
 use crate::codec::Codec;
 use crate::os::{Exported, Os};
 use crate::process::passing;
@@ -70,6 +72,42 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Serialize for Queue<T, O, C> {
 impl<'de, T: Send + 'static, O: Os, C: Codec<T>> Deserialize<'de> for Queue<T, O, C> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let handle = QueueHandle::deserialize(deserializer)?;
+        let this = passing::receiving_process().map_err(D::Error::custom)?;
+        Self::attach(&this, &handle).map_err(D::Error::custom)
+    }
+}
+
+/// Only while a process is being started, as a queue.
+impl<T: Send + 'static, O: Os, C: Codec<T>> Serialize for JoinableQueue<T, O, C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let handle = self.handle().map_err(S::Error::custom)?;
+        passing::inherit(&handle.exported()).map_err(S::Error::custom)?;
+        handle.serialize(serializer)
+    }
+}
+
+/// Only while a worker's argument is being decoded.
+impl<'de, T: Send + 'static, O: Os, C: Codec<T>> Deserialize<'de> for JoinableQueue<T, O, C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let handle = JoinableQueueHandle::deserialize(deserializer)?;
+        let this = passing::receiving_process().map_err(D::Error::custom)?;
+        Self::attach(&this, &handle).map_err(D::Error::custom)
+    }
+}
+
+/// Only while a process is being started, as a queue.
+impl<T: Send + 'static, O: Os, C: Codec<T>> Serialize for SimpleQueue<T, O, C> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let handle = self.handle().map_err(S::Error::custom)?;
+        passing::inherit(&handle.exported()).map_err(S::Error::custom)?;
+        handle.serialize(serializer)
+    }
+}
+
+/// Only while a worker's argument is being decoded.
+impl<'de, T: Send + 'static, O: Os, C: Codec<T>> Deserialize<'de> for SimpleQueue<T, O, C> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let handle = SimpleQueueHandle::deserialize(deserializer)?;
         let this = passing::receiving_process().map_err(D::Error::custom)?;
         Self::attach(&this, &handle).map_err(D::Error::custom)
     }

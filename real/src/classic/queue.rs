@@ -9,6 +9,7 @@ use super::connection::{Connection, PollError};
 use super::error::{FeederError, GetError, NotClosed, PutError};
 use super::feeder::{Entry, Feeder, Outbox};
 use super::handle::{QueueHandle, export_descriptor};
+use super::joinable::Tasks;
 use crate::codec::{Codec, Postcard};
 use crate::interrupted::uninterrupted;
 use crate::os::{Os, SemaphoreSpecification, Site, Wait};
@@ -194,6 +195,16 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
     /// Each gives the item back: no slot in time, the queue closed in this process, a thread that
     /// could not be started.
     pub async fn put(&self, item: T, timeout: Timeout) -> Result<(), PutError<T>> {
+        self.put_counted(item, timeout, None).await
+    }
+
+    /// The same, and counts the item where it is one of a joinable queue (`JQ1`).
+    pub(super) async fn put_counted(
+        &self,
+        item: T,
+        timeout: Timeout,
+        tasks: Option<&Tasks<O>>,
+    ) -> Result<(), PutError<T>> {
         let (os, local) = (self.os(), &*self.local);
         os.point(Site::new("put")).await;
         let closed = local.state().closed;
@@ -208,16 +219,36 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             Err(source) => return Err(PutError::Slot { item, source }),
         }
         local.outbox.lock().await;
+        let put = match tasks {
+            None => self.hand_over(item, None).await,
+            Some(tasks) => match tasks.condition.acquire().await {
+                Ok(()) => {
+                    let put = self.hand_over(item, Some(tasks)).await;
+                    let released = tasks.condition.release().await;
+                    put.and(released.map_err(|source| PutError::Uncounted { source }))
+                }
+                Err(source) => Err(PutError::Lock { item, source }),
+            },
+        };
+        local.outbox.unlock().await;
+        put
+    }
+
+    /// Hands an item that has a slot to the feeder, with the local lock held (`p3` to `p5`).
+    async fn hand_over(&self, item: T, tasks: Option<&Tasks<O>>) -> Result<(), PutError<T>> {
+        let (os, local) = (self.os(), &*self.local);
         let started = local.state().feeder_started;
         if !started && let Err(source) = self.start_feeder().await {
             // The slot stays taken, as in Python (`Q4`).
-            local.outbox.unlock().await;
             return Err(PutError::Feeder { item, source });
         }
         os.point(Site::new("buffer.append")).await;
         local.outbox.buffer().push_back(Entry::Item(item));
+        if let Some(tasks) = tasks {
+            // Where it fails nobody is notified: the item goes out with the next one (`JQ1`).
+            tasks.add().await.map_err(|source| PutError::Uncounted { source })?;
+        }
         local.outbox.notify().await;
-        local.outbox.unlock().await;
         Ok(())
     }
 
