@@ -2,13 +2,14 @@
 //! whoever cannot step here must not be able to step there.
 
 use std::collections::BTreeSet;
+use std::ptr;
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use midput_model::event::{End, Event};
-use midput_model::machine::{Machine, Refused};
+use midput_model::machine::Machine;
 use midput_model::program::{LaneId, ProcessId, Signal};
-use midput_model::queue::classic::{Action, Classic, Covered, Observation, Point, Ready, State};
+use midput_model::queue::classic::{Action, Classic, Covered, Point, Ready, State};
 use midput_model::step::StepResult;
 
 use midput_scenarios::Hazard;
@@ -42,6 +43,31 @@ pub struct Lockstep {
     initially_ready: Ready,
     hazards: HazardWatch,
     covered: Covered,
+    names: Names,
+    /// What the model's latest action has added to the history.
+    events: ArrayVec<Event, 4>,
+}
+
+/// For each of the model's points, the name that the code has for the step there.
+///
+/// Names are literals on both sides. The first time that one is met it is compared byte for byte;
+/// from then on it is enough that it stands where that one stood.
+#[derive(Clone, Debug)]
+struct Names([&'static str; Point::ALL.len()]);
+
+impl Names {
+    #[inline]
+    fn agree(&mut self, point: Point, name: &'static str) -> bool {
+        let known = &mut self.0[point as usize];
+        if ptr::eq(*known, name) {
+            return true;
+        }
+        let agree = point.step() == name;
+        if agree {
+            *known = name;
+        }
+        agree
+    }
 }
 
 impl Lockstep {
@@ -59,6 +85,8 @@ impl Lockstep {
             hazards: HazardWatch::default(),
             machine,
             covered: Covered::default(),
+            names: Names(Point::ALL.map(Point::step)),
+            events: ArrayVec::new(),
         }
     }
 
@@ -193,6 +221,14 @@ impl Lockstep {
         grant: Grant,
     ) -> Result<(), Divergence> {
         let lane = record.lane;
+        let before = self.state.lanes.get(usize::from(lane.0)).map(|it| (it.point, it.moved));
+        let Some((point, moved)) = before else {
+            return Err(differ(kernel, record, "no such lane".into()));
+        };
+        let agree = self.names.agree(point, record.site.name);
+        if !agree || moved as usize != record.site.offset {
+            return Err(elsewhere(kernel, record, point, moved));
+        }
         let action = match (grant, record.result) {
             (Grant::Expired, _) => Action::Expire { lane },
             (Grant::Interrupted, _) => Action::Interrupt { lane },
@@ -201,55 +237,34 @@ impl Lockstep {
             }
             _ => Action::Step { lane },
         };
-        let at = || {
-            let name = kernel.lane_name(lane);
-            format!("{name} {}[{}]", record.site.name, record.occurrence)
+        self.events.clear();
+        let applied = match action {
+            Action::Step { .. } if self.ready.lanes() & (1 << lane.0) != 0 => {
+                self.machine.step_ready(&mut self.state, lane, None, &mut self.events)
+            }
+            _ => self.machine.act(&mut self.state, &action, &mut self.events),
         };
-        let found = || format!("{} with {:?}", record.site.name, record.result);
-        let before = self.state.lanes.get(usize::from(lane.0)).map(|it| (it.point, it.moved));
-        let Some((point, moved)) = before else {
-            return Err(Divergence { at: at(), expected: "no such lane".into(), found: found() });
-        };
-        let offset = record.site.offset as u64;
-        if point.step() != record.site.name || u64::from(moved) != offset {
-            let expected = format!("{} at offset {moved}", point.step());
-            let found = format!("{} at offset {offset}", record.site.name);
-            return Err(Divergence { at: at(), expected, found });
-        }
-        let applied = self.machine.apply(&mut self.state, &action);
-        let observation = match &applied {
-            Ok(observation) => observation,
-            Err(refused) => return Err(refusal(at(), refused, found())),
+        let result = match applied {
+            Ok(result) => result,
+            Err(refused) => {
+                return Err(differ(kernel, record, format!("something else: {refused}")));
+            }
         };
         match action {
             // The deadlines of others come nearer, too.
             Action::Expire { .. } => self.ready = Ready::new(&self.machine, &self.state),
             _ => self.ready.stepped(&self.machine, &self.state, lane, point),
         }
-        self.covered.add(&action, point, self.state.lane(lane).point, observation.result);
-        self.hazards.observe(&self.machine, &self.state, observation);
-        self.compare(kernel, record, observation, at)?;
+        self.covered.add(&action, point, self.state.lane(lane).point, result);
+        let stepped = Some((lane, point));
+        self.hazards.observe(&self.machine, &self.state, stepped, result, &self.events);
+        if result != record.result {
+            return Err(differ(kernel, record, format!("{} with {result:?}", point.step())));
+        }
+        if self.events[..] != kernel.events[..] {
+            return compare_events(kernel, &site(kernel, record), &self.events);
+        }
         self.header(kernel, record)
-    }
-
-    fn compare(
-        &self,
-        kernel: &Kernel,
-        record: &Record,
-        observation: &Observation,
-        at: impl Fn() -> String,
-    ) -> Result<(), Divergence> {
-        if observation.result != record.result {
-            return Err(Divergence {
-                at: at(),
-                expected: format!("{} with {:?}", observation.step, observation.result),
-                found: format!("{} with {:?}", record.site.name, record.result),
-            });
-        }
-        if observation.events[..] != kernel.events[..] {
-            return compare_events(kernel, &at(), &observation.events);
-        }
-        Ok(())
     }
 
     pub(crate) fn killed(
@@ -267,19 +282,39 @@ impl Lockstep {
 
     fn death(&mut self, kernel: &Kernel, action: &Action) -> Result<(), Divergence> {
         let at = format!("{action:?}");
-        let observation = self
-            .machine
-            .apply(&mut self.state, action)
-            .map_err(|refused| refusal(at.clone(), &refused, "a death".into()))?;
+        self.events.clear();
+        let applied = self.machine.act(&mut self.state, action, &mut self.events);
+        let result = applied.map_err(|refused| Divergence {
+            at: at.clone(),
+            expected: format!("something else: {refused}"),
+            found: "a death".into(),
+        })?;
         self.ready = Ready::new(&self.machine, &self.state);
-        self.covered.add(action, Point::Ended, Point::Ended, observation.result);
-        self.hazards.observe(&self.machine, &self.state, &observation);
-        compare_events(kernel, &at, &observation.events)
+        self.covered.add(action, Point::Ended, Point::Ended, result);
+        self.hazards.observe(&self.machine, &self.state, None, result, &self.events);
+        compare_events(kernel, &at, &self.events)
     }
 }
 
-fn refusal(at: String, refused: &Refused, found: String) -> Divergence {
-    Divergence { at, expected: format!("something else: {refused}"), found }
+fn site(kernel: &Kernel, record: &Record) -> String {
+    format!("{} {}[{}]", kernel.lane_name(record.lane), record.site.name, record.occurrence)
+}
+
+/// The code did something else than the model expects.
+#[cold]
+fn differ(kernel: &Kernel, record: &Record, expected: String) -> Divergence {
+    let found = format!("{} with {:?}", record.site.name, record.result);
+    Divergence { at: site(kernel, record), expected, found }
+}
+
+/// The code stood at another step than the model, or at another byte of its transfer.
+#[cold]
+fn elsewhere(kernel: &Kernel, record: &Record, point: Point, moved: u32) -> Divergence {
+    Divergence {
+        at: site(kernel, record),
+        expected: format!("{} at offset {moved}", point.step()),
+        found: format!("{} at offset {}", record.site.name, record.site.offset),
+    }
 }
 
 fn compare_events(kernel: &Kernel, at: &str, expected: &[Event]) -> Result<(), Divergence> {

@@ -3,7 +3,7 @@
 
 use crate::mutant::{Change, Mutant};
 use crate::os::semaphore::Semaphore;
-use crate::program::{LaneId, LaneRole, Outcome, ProcessId, QueueId, Timeout};
+use crate::program::{LaneId, Outcome, ProcessId, QueueId, Timeout};
 use crate::step::StepResult;
 
 use super::point::Point;
@@ -26,6 +26,7 @@ impl Classic {
     }
 
     /// Whether this machine alters a step in this way.
+    #[inline]
     pub(super) fn alters(&self, point: Point, change: Change) -> bool {
         self.mutant.is_some_and(|mutant| mutant.alters(point.step()) == Some(change))
     }
@@ -59,10 +60,7 @@ impl Classic {
         let shared = state.queue(queue).clone();
         let local = state.local(process, queue).clone();
         make_available(state, process, queue, gives_back(point));
-        let result = match point {
-            _ if matches!(self.role(lane), LaneRole::Feeder(_)) => self.step_feeder(state, lane),
-            _ => self.step_call(state, lane, events),
-        };
+        let result = self.step_still(state, lane, events);
         *state.queue_mut(queue) = shared;
         let after = state.local_mut(process, queue);
         after.locked_by = local.locked_by;

@@ -63,6 +63,10 @@ impl Ready {
             // An altered step changes something else than it does by itself.
             _ if machine.mutant().is_some() => return *self = Self::new(machine, state),
             Change::Nothing if now != Point::Ended => 0,
+            // What one process's lanes share is nothing to those of another.
+            Change::Of(Kind::Local) if now != Point::Ended => {
+                self.waiting[Kind::Local as usize] & machine.lanes_beside(lane)
+            }
             Change::Of(kind) if now != Point::Ended => self.waiting[kind as usize],
             _ => return *self = Self::new(machine, state),
         };
