@@ -45,21 +45,30 @@ impl HazardWatch {
     ) {
         match stepped {
             Some((_, Point::GetAcquire)) if result == StepResult::Unavailable => {
-                self.empty_though_not |=
-                    state.queues.iter().any(|queue| has_whole_frame(machine, queue));
+                self.gave_up(machine, state);
             }
-            Some((lane, point)) if point.writes() => {
-                let lane = state.lane(lane);
-                if lane.point == Point::FeedRelease && lane.failure.is_none() {
-                    self.handed_over.extend(lane.item);
-                }
-            }
+            Some((lane, point)) if point.writes() => self.wrote(state.lane(lane)),
             _ => {}
         }
-        for event in events {
-            if matches!(event, Event::Death { .. }) {
-                self.survived |= state.processes.iter().any(|it| it.state.is_alive());
-            }
+        if !events.is_empty() {
+            self.happened(state, events);
+        }
+    }
+
+    #[cold]
+    fn gave_up(&mut self, machine: &Classic, state: &State) {
+        self.empty_though_not |= state.queues.iter().any(|queue| has_whole_frame(machine, queue));
+    }
+
+    fn wrote(&mut self, lane: &LaneState) {
+        if lane.point == Point::FeedRelease && lane.failure.is_none() {
+            self.handed_over.extend(lane.item);
+        }
+    }
+
+    fn happened(&mut self, state: &State, events: &[Event]) {
+        if events.iter().any(|event| matches!(event, Event::Death { .. })) {
+            self.survived |= state.processes.iter().any(|it| it.state.is_alive());
         }
     }
 

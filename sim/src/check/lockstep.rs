@@ -118,25 +118,32 @@ impl Lockstep {
         &self.state
     }
 
-    pub(crate) fn begin(&self, kernel: &Kernel) -> Result<(), Divergence> {
+    pub(crate) fn begin(&self, kernel: &Kernel) -> Result<(), Box<Divergence>> {
         compare_events(kernel, "the beginning", &self.first_events)
     }
 
+    #[inline]
     pub(crate) fn enabled(
         &self,
         kernel: &Kernel,
         enabled: u64,
         kept: u64,
-    ) -> Result<(), Divergence> {
-        let model = self.ready.lanes();
-        let differing = (model ^ enabled) & !kept;
-        if differing == 0 {
-            return self.deadlines(kernel);
+    ) -> Result<(), Box<Divergence>> {
+        let differing = (self.ready.lanes() ^ enabled) & !kept;
+        if differing != 0 {
+            return Err(self.cannot_agree(kernel, enabled, differing));
         }
+        if self.has_deadlines { self.deadlines(kernel) } else { Ok(()) }
+    }
+
+    /// Some lanes can step here and not in the model, or there and not here.
+    #[cold]
+    fn cannot_agree(&self, kernel: &Kernel, enabled: u64, differing: u64) -> Box<Divergence> {
+        let model = self.ready.lanes();
         let lane = LaneId(differing.trailing_zeros().to_le_bytes()[0]);
         let word = |can: u64| if can & (1 << lane.0) != 0 { "can" } else { "cannot" };
         let site = kernel.parked(lane).map_or("no step", |parked| parked.site.name);
-        Err(Divergence {
+        Box::new(Divergence {
             at: format!("{} {site}", kernel.lane_name(lane)),
             expected: format!("that it {} do {}", word(model), self.machine_point(lane)),
             found: format!("it {} do {site}", word(enabled)),
@@ -144,7 +151,7 @@ impl Lockstep {
     }
 
     /// Being stuck is being stuck in the model, in the same steps; having ended is having ended.
-    pub(crate) fn end(&self, kernel: &Kernel) -> Result<(), Divergence> {
+    pub(crate) fn end(&self, kernel: &Kernel) -> Result<(), Box<Divergence>> {
         let (here, model) = (kernel.end(), self.machine.end(&self.state));
         if here == model {
             return Ok(());
@@ -159,32 +166,30 @@ impl Lockstep {
                 blocked => format!("blocked: {blocked}"),
             }
         };
-        Err(Divergence { at: "the end".to_owned(), expected: words(&model), found: words(&here) })
+        let (expected, found) = (words(&model), words(&here));
+        Err(Box::new(Divergence { at: "the end".to_owned(), expected, found }))
     }
 
     /// Where time is patient, waits have as long as in the model.
-    fn deadlines(&self, kernel: &Kernel) -> Result<(), Divergence> {
-        if !self.has_deadlines {
-            return Ok(());
-        }
+    fn deadlines(&self, kernel: &Kernel) -> Result<(), Box<Divergence>> {
         for (lane, current) in (0u8..).map(LaneId).zip(&self.state.lanes) {
             // Few lanes have one: the kernel is asked about those alone.
             let Some(model) = current.remaining_ms else { continue };
             let Some(here) = kernel.remaining(lane) else { continue };
             if here.as_millis() != u128::from(model) {
                 let site = kernel.parked(lane).map_or("no step", |parked| parked.site.name);
-                return Err(Divergence {
+                return Err(Box::new(Divergence {
                     at: format!("{} {site}", kernel.lane_name(lane)),
                     expected: format!("a wait of {model} ms at most"),
                     found: format!("one of {} ms", here.as_millis()),
-                });
+                }));
             }
         }
         Ok(())
     }
 
     /// What a write has put into the pipe begins with the frame's header (`WF1`).
-    fn header(&self, kernel: &Kernel, record: &Record) -> Result<(), Divergence> {
+    fn header(&self, kernel: &Kernel, record: &Record) -> Result<(), Box<Divergence>> {
         let StepResult::Moved(moved) = record.result else { return Ok(()) };
         if !matches!(record.site.name, "write-frame" | "write-header") || moved == 0 {
             return Ok(());
@@ -201,11 +206,11 @@ impl Lockstep {
         let differs =
             header.iter().skip(offset).zip(written).any(|(wanted, found)| wanted != found);
         if differs {
-            return Err(Divergence {
+            return Err(Box::new(Divergence {
                 at: kernel.lane_name(record.lane).to_owned(),
                 expected: "a header of the length, most significant byte first".into(),
                 found: "other bytes".into(),
-            });
+            }));
         }
         Ok(())
     }
@@ -219,7 +224,7 @@ impl Lockstep {
         kernel: &Kernel,
         record: &Record,
         grant: Grant,
-    ) -> Result<(), Divergence> {
+    ) -> Result<(), Box<Divergence>> {
         let lane = record.lane;
         let before = self.state.lanes.get(usize::from(lane.0)).map(|it| (it.point, it.moved));
         let Some((point, moved)) = before else {
@@ -272,22 +277,21 @@ impl Lockstep {
         kernel: &Kernel,
         process: ProcessId,
         signal: Signal,
-    ) -> Result<(), Divergence> {
+    ) -> Result<(), Box<Divergence>> {
         self.death(kernel, &Action::Kill { process, signal })
     }
 
-    pub(crate) fn died(&mut self, kernel: &Kernel, process: ProcessId) -> Result<(), Divergence> {
+    pub(crate) fn died(&mut self, kernel: &Kernel, process: ProcessId) -> Result<(), Box<Divergence>> {
         self.death(kernel, &Action::Die { process })
     }
 
-    fn death(&mut self, kernel: &Kernel, action: &Action) -> Result<(), Divergence> {
+    fn death(&mut self, kernel: &Kernel, action: &Action) -> Result<(), Box<Divergence>> {
         let at = format!("{action:?}");
         self.events.clear();
         let applied = self.machine.act(&mut self.state, action, &mut self.events);
-        let result = applied.map_err(|refused| Divergence {
-            at: at.clone(),
-            expected: format!("something else: {refused}"),
-            found: "a death".into(),
+        let result = applied.map_err(|refused| {
+            let expected = format!("something else: {refused}");
+            Box::new(Divergence { at: at.clone(), expected, found: "a death".into() })
         })?;
         self.ready = Ready::new(&self.machine, &self.state);
         self.covered.add(action, Point::Ended, Point::Ended, result);
@@ -302,28 +306,28 @@ fn site(kernel: &Kernel, record: &Record) -> String {
 
 /// The code did something else than the model expects.
 #[cold]
-fn differ(kernel: &Kernel, record: &Record, expected: String) -> Divergence {
+fn differ(kernel: &Kernel, record: &Record, expected: String) -> Box<Divergence> {
     let found = format!("{} with {:?}", record.site.name, record.result);
-    Divergence { at: site(kernel, record), expected, found }
+    Box::new(Divergence { at: site(kernel, record), expected, found })
 }
 
 /// The code stood at another step than the model, or at another byte of its transfer.
 #[cold]
-fn elsewhere(kernel: &Kernel, record: &Record, point: Point, moved: u32) -> Divergence {
-    Divergence {
+fn elsewhere(kernel: &Kernel, record: &Record, point: Point, moved: u32) -> Box<Divergence> {
+    Box::new(Divergence {
         at: site(kernel, record),
         expected: format!("{} at offset {moved}", point.step()),
         found: format!("{} at offset {}", record.site.name, record.site.offset),
-    }
+    })
 }
 
-fn compare_events(kernel: &Kernel, at: &str, expected: &[Event]) -> Result<(), Divergence> {
+fn compare_events(kernel: &Kernel, at: &str, expected: &[Event]) -> Result<(), Box<Divergence>> {
     if *expected == kernel.events[..] {
         return Ok(());
     }
-    Err(Divergence {
+    Err(Box::new(Divergence {
         at: at.to_owned(),
         expected: format!("{expected:?}"),
         found: format!("{:?}", kernel.events),
-    })
+    }))
 }

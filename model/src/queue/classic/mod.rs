@@ -478,6 +478,7 @@ impl Classic {
     }
 
     /// A step that moves no bytes.
+    #[inline]
     fn step_still(&self, state: &mut State, lane: LaneId, events: &mut Events) -> StepResult {
         match state.lane(lane).point {
             Point::Put

@@ -13,20 +13,19 @@ use super::{Action, Classic, Events, Time};
 impl Classic {
     /// Whether a lane's next step can be done now: what it waits for is there, or it does not
     /// wait (one try, or a deadline that has passed).
-    #[inline]
     pub(super) fn can_step(&self, state: &State, lane: LaneId) -> bool {
         match state.lane(lane).point {
             Point::NotStarted | Point::Ended => false,
-            point if point.may_wait() => {
+            point => {
                 self.is_available(state, lane)
                     || self.is_one_try(state, lane)
                     || self.alters(point, Change::Skip)
             }
-            _ => true,
         }
     }
 
-    /// Whether what the lane's next step waits for is there.
+    /// Whether what the lane's next step waits for is there; most steps wait for nothing.
+    #[inline]
     pub(super) fn is_available(&self, state: &State, lane: LaneId) -> bool {
         let process = self.process_of(lane);
         let shared = || state.queue(self.queue_of(state, lane));

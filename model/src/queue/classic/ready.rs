@@ -57,6 +57,7 @@ impl Ready {
     }
 
     /// `lane`, which stood at `point`, has done its step there, which led to `state`.
+    #[inline]
     pub fn stepped(&mut self, machine: &Classic, state: &State, lane: LaneId, point: Point) {
         let now = state.lane(lane).point;
         let mut concerned = match point.changes() {
@@ -92,11 +93,7 @@ impl Ready {
 }
 
 impl Point {
-    /// Whether the step waits where something is not there. All others can always be done.
-    pub(super) fn may_wait(self) -> bool {
-        self.waits_for().is_some()
-    }
-
+    /// What the step waits for where it is not there. All others can always be done.
     fn waits_for(self) -> Option<Kind> {
         match self {
             Self::PutLock | Self::SentinelLock | Self::FeedLock | Self::FeedWake => {
