@@ -459,6 +459,7 @@ impl Classic {
     ///
     /// # Errors
     /// [`Refused`] where nothing is there to read, or these bytes are no header.
+    #[inline]
     pub fn step_ready(
         &self,
         state: &mut State,
@@ -467,20 +468,25 @@ impl Classic {
         events: &mut ArrayVec<Event, 4>,
     ) -> Result<StepResult, Refused> {
         debug_assert!(self.can_step(state, lane), "lane {} cannot step", lane.0);
-        match state.lane(lane).point {
-            point if self.alters(point, Change::Skip) => {
-                Ok(self.step_skipped(state, lane, events))
-            }
-            point if point.writes() => Ok(self.step_write(state, lane, limit)),
-            point if point.reads() => self.step_read(state, lane, limit),
-            _ => Ok(self.step_still(state, lane, events)),
+        if self.mutant.is_some() && self.alters(state.lane(lane).point, Change::Skip) {
+            return self.step_skipped(state, lane, events);
         }
+        self.step_point(state, lane, limit, events)
     }
 
-    /// A step that moves no bytes.
-    #[inline]
-    fn step_still(&self, state: &mut State, lane: LaneId, events: &mut Events) -> StepResult {
-        match state.lane(lane).point {
+    /// The step of each point.
+    fn step_point(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        limit: Option<u32>,
+        events: &mut Events,
+    ) -> Result<StepResult, Refused> {
+        Ok(match state.lane(lane).point {
+            Point::GetHeader | Point::GetBody => return self.step_read(state, lane, limit),
+            Point::FeedWriteFrame | Point::FeedWriteHeader | Point::FeedWriteBody => {
+                self.step_write(state, lane, limit)
+            }
             Point::Put
             | Point::PutAcquire
             | Point::PutLock
@@ -521,7 +527,7 @@ impl Classic {
             | Point::ProcessKill
             | Point::ThreadStart => self.step_process(state, lane, events),
             _ => self.step_small_call(state, lane, events),
-        }
+        })
     }
 
     /// Interrupts a blocked call: nothing changes but that the call is made anew (`PEP 475`).
