@@ -281,7 +281,11 @@ impl Lockstep {
         self.death(kernel, &Action::Kill { process, signal })
     }
 
-    pub(crate) fn died(&mut self, kernel: &Kernel, process: ProcessId) -> Result<(), Box<Divergence>> {
+    pub(crate) fn died(
+        &mut self,
+        kernel: &Kernel,
+        process: ProcessId,
+    ) -> Result<(), Box<Divergence>> {
         self.death(kernel, &Action::Die { process })
     }
 

@@ -292,7 +292,7 @@ impl Classic {
         {
             state.close_reader(process, queue);
             state.close_writer(process, queue);
-            *state.local_mut(process, queue) = Default::default();
+            state.local_mut(process, queue).forget();
         }
         for (lane, entry) in self.lanes.iter().zip(&mut state.lanes) {
             if lane.process == process && entry.point != Point::NotStarted {
