@@ -145,11 +145,24 @@ impl<O: Os> ThisProcess<O> {
     /// Runs the finalizers of at least this priority that are registered now: the highest priority
     /// first, of one priority the last registered first, each once.
     async fn run_finalizers(&self, least_priority: i32) {
-        let keys: Vec<_> =
-            self.state().finalizers.range((least_priority, 0)..).map(|(&key, _)| key).collect();
-        for key in keys.into_iter().rev() {
+        let registered = self.state().registered;
+        let mut below = (i32::MAX, u64::MAX);
+        while let Some(key) = self.last_finalizer((least_priority, 0), below, registered) {
             self.run_finalizer(Some(key)).await;
+            below = key;
         }
+    }
+
+    /// The last finalizer between two keys that was among the first so many.
+    fn last_finalizer(
+        &self,
+        from: FinalizerKey,
+        below: FinalizerKey,
+        registered: u64,
+    ) -> Option<FinalizerKey> {
+        let state = self.state();
+        let mut keys = state.finalizers.range(from..below).map(|(&key, _)| key).rev();
+        keys.find(|&(_, position)| position < registered)
     }
 
     /// Does what a process does before it ends (`LC1`, CPython 3.13): waits for its further
