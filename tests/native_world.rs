@@ -7,7 +7,7 @@ use std::time::Duration;
 use midput_model::event::Event;
 use midput_model::program::{
     Exit, Instruction, Item, ItemId, LaneId, LaneProgram, Operation, Outcome, ProcessId,
-    ProcessProgram, Program, QueueId, QueueParameters, Signal, Timeout,
+    ProcessProgram, Program, QueueId, QueueKind, QueueParameters, Signal, Timeout,
 };
 use midput_model::queue::classic::{Classic, Environment, Time};
 use midput_scenarios::KillPoint;
@@ -33,7 +33,12 @@ fn program(sizes: &[u32], rest: &[Instruction]) -> Program {
     parent.extend_from_slice(rest);
     let child = (0u16..).take(sizes.len()).map(|item| put(item).into()).collect();
     Program {
-        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize: 0, pipe_slots: 16 }],
+        queues: vec![QueueParameters {
+            name: "jobs".to_owned(),
+            kind: QueueKind::Queue,
+            maxsize: 0,
+            pipe_slots: 16,
+        }],
         items: sizes.iter().enumerate().map(item).collect(),
         processes: vec![process("P0", parent), process("P1", child)],
     }

@@ -33,11 +33,40 @@ pub struct Program {
     pub processes: Vec<ProcessProgram>,
 }
 
+/// Which of CPython's queues it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum QueueKind {
+    /// `multiprocessing.Queue`.
+    #[default]
+    Queue,
+    /// `multiprocessing.JoinableQueue`: a queue that counts unfinished tasks.
+    Joinable,
+    /// `multiprocessing.SimpleQueue`: a pipe with a lock at either end.
+    Simple,
+}
+
+impl QueueKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Queue, Self::Joinable, Self::Simple];
+
+    /// Its name in scenario files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Joinable => "joinable",
+            Self::Simple => "simple",
+        }
+    }
+}
+
 /// How a queue is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueParameters {
     /// Its name in the scenario file.
     pub name: String,
+    /// Which of CPython's queues it is.
+    #[serde(default)]
+    pub kind: QueueKind,
     /// The most items that may be accepted and not yet taken; 0 is no bound (`Q1`).
     pub maxsize: u32,
     /// The page slots of its pipe: 16 on Linux by default.
@@ -146,6 +175,16 @@ pub enum Operation {
         /// Of which queue.
         queue: QueueId,
     },
+    /// `task_done`: one item that was got is done (`JQ2`).
+    TaskDone {
+        /// Of which queue.
+        queue: QueueId,
+    },
+    /// `join queue`: wait until all items are done (`JQ3`).
+    JoinQueue {
+        /// Which queue.
+        queue: QueueId,
+    },
     /// `start P1`.
     Start {
         /// Which process.
@@ -190,6 +229,8 @@ impl Operation {
             Self::CloseReader { .. } => "close reader",
             Self::JoinThread { .. } => "join_thread",
             Self::CancelJoinThread { .. } => "cancel_join_thread",
+            Self::TaskDone { .. } => "task_done",
+            Self::JoinQueue { .. } => "join queue",
             Self::Start { .. } => "start",
             Self::Join { .. } => "join",
             Self::Signal { signal: Signal::Terminate, .. } => "terminate",
@@ -210,7 +251,9 @@ impl Operation {
             | Self::Close { queue }
             | Self::CloseReader { queue }
             | Self::JoinThread { queue }
-            | Self::CancelJoinThread { queue } => Some(queue),
+            | Self::CancelJoinThread { queue }
+            | Self::TaskDone { queue }
+            | Self::JoinQueue { queue } => Some(queue),
             _ => None,
         }
     }
@@ -317,6 +360,8 @@ pub enum Outcome {
     HandleClosed,
     /// `AssertionError`: `join_thread` before `close` (`Q15`).
     NotClosed,
+    /// `ValueError`: `task_done` was called too many times (`JQ2`).
+    TooMany,
     /// `EOFError`: the stream ended between frames, or right after a header (`WF4`).
     EndOfFile,
     /// `OSError`: got end of file during message (`WF4`).

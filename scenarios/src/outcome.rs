@@ -30,6 +30,7 @@ const NAMED: &[(&str, Outcome)] = &[
     ("Closed", Outcome::Closed),
     ("HandleClosed", Outcome::HandleClosed),
     ("NotClosed", Outcome::NotClosed),
+    ("TooMany", Outcome::TooMany),
     ("EndOfFile", Outcome::EndOfFile),
     ("Torn", Outcome::Torn),
     ("Failed", Outcome::Failed),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use midput_model::program::{
     Instruction, ItemId, LaneId, LaneProgram, Operation, Outcome, ProcessId, Program, QueueId,
-    Timeout,
+    QueueKind, Timeout,
 };
 
 use crate::{Expect, Faults, OutcomeName, Scenario, World};
@@ -45,7 +45,14 @@ pub fn write(scenario: &Scenario) -> String {
 fn program(out: &mut String, program: &Program) {
     for queue in &program.queues {
         let _ = writeln!(out, "[queue.{}]", queue.name);
-        key(out, "maxsize", &queue.maxsize.to_string());
+        match queue.kind {
+            QueueKind::Queue => key(out, "maxsize", &queue.maxsize.to_string()),
+            QueueKind::Joinable => {
+                key(out, "kind", "\"joinable\"");
+                key(out, "maxsize", &queue.maxsize.to_string());
+            }
+            QueueKind::Simple => key(out, "kind", "\"simple\""),
+        }
         key(out, "pipe_slots", &queue.pipe_slots.to_string());
     }
     let writer = Writer { program };
@@ -177,7 +184,9 @@ impl Writer<'_> {
             | Operation::Close { queue }
             | Operation::CloseReader { queue }
             | Operation::JoinThread { queue }
-            | Operation::CancelJoinThread { queue } => {
+            | Operation::CancelJoinThread { queue }
+            | Operation::TaskDone { queue }
+            | Operation::JoinQueue { queue } => {
                 format!("{name}{}", self.queue(queue, "of"))
             }
             Operation::Start { process } | Operation::Signal { process, .. } => {

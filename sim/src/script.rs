@@ -178,6 +178,8 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
             Operation::Close { .. } => queue.close().await.map(|()| Outcome::Done),
             Operation::CloseReader { .. } => queue.close_reader().await.map(|()| Outcome::Done),
             Operation::JoinThread { .. } => queue.join_thread().await.map(|()| Outcome::Done),
+            Operation::TaskDone { .. } => queue.task_done().await.map(|()| Outcome::Done),
+            Operation::JoinQueue { .. } => queue.join_queue().await.map(|()| Outcome::Done),
             _ => queue.cancel_join_thread().await.map(|()| Outcome::Done),
         };
         outcome.unwrap_or_else(|outcome| outcome)

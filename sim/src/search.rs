@@ -61,12 +61,10 @@ impl EndState {
 
 impl From<ModelEnding> for EndState {
     fn from(ending: ModelEnding) -> Self {
-        // The queue makes `rlock`, `wlock` and `sem`, in this order.
-        let semaphores =
-            ending.objects.iter().flat_map(|&[slots, rlock, wlock, _]| [rlock, wlock, slots]);
+        let semaphores = ending.objects.iter().flat_map(|objects| &objects.semaphores);
         Self {
-            semaphores: semaphores.collect(),
-            pipes: ending.objects.iter().map(|objects| objects[3]).collect(),
+            semaphores: semaphores.copied().collect(),
+            pipes: ending.objects.iter().map(|objects| objects.bytes).collect(),
             lanes: ending.lanes,
             exits: ending.exits,
         }

@@ -17,7 +17,7 @@
 //!
 //! let queue = QueueId(0);
 //! let program = Program {
-//!     queues: vec![QueueParameters { name: "q".into(), maxsize: 1, pipe_slots: 16 }],
+//!     queues: vec![QueueParameters { name: "q".into(), kind: QueueKind::Queue, maxsize: 1, pipe_slots: 16 }],
 //!     items: vec![Item { name: "a".into(), bytes: 1, producer: ProcessId(0), queue }],
 //!     processes: vec![ProcessProgram {
 //!         name: "P0".into(),

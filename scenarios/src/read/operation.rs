@@ -1,7 +1,7 @@
 //! The grammar of operations: `repeat 3 put a 100kB timeout=1s to jobs`.
 
 use midput_model::program::{
-    Instruction, ItemId, LaneId, Operation, Outcome, ProcessId, QueueId, Signal, Timeout,
+    Instruction, ItemId, LaneId, Operation, Outcome, ProcessId, QueueId, QueueKind, Signal, Timeout,
 };
 
 use super::document::Text;
@@ -159,7 +159,10 @@ pub(crate) fn possible(operation: &Operation, outcome: Outcome) -> bool {
         Outcome::Number(_) => matches!(operation, Op::Size { .. }),
         Outcome::Bool(_) => matches!(operation, Op::Empty { .. } | Op::Full { .. }),
         Outcome::Closed => matches!(operation, Op::Put { .. } | Op::Get { .. }),
-        Outcome::HandleClosed => matches!(operation, Op::Get { .. } | Op::Empty { .. }),
+        Outcome::HandleClosed => {
+            matches!(operation, Op::Put { .. } | Op::Get { .. } | Op::Empty { .. })
+        }
+        Outcome::TooMany => matches!(operation, Op::TaskDone { .. }),
         Outcome::NotClosed => matches!(operation, Op::JoinThread { .. }),
         Outcome::Done => !matches!(
             operation,
@@ -185,7 +188,9 @@ impl<'text> Parsed<'text> {
             "put" => return Self::put(names, verb, words),
             "get" => {
                 let end = End::read(names, verb, words, "from", true)?;
-                Operation::Get { queue: end.queue(names, verb)?, timeout: end.timeout }
+                let queue = end.queue(names, verb)?;
+                let get = Operation::Get { queue, timeout: end.timeout };
+                return Self::of_kind(names, verb, get);
             }
             "start" => {
                 let process = process_at_end(names, verb, words)?;
@@ -198,7 +203,9 @@ impl<'text> Parsed<'text> {
             "join" => {
                 let word = words.next("a process")?;
                 if word == "queue" {
-                    return Err((verb, not_built("join queue")));
+                    let end = End::read(names, verb, words, "of", false)?;
+                    let queue = end.queue(names, verb)?;
+                    return Self::of_kind(names, verb, Operation::JoinQueue { queue });
                 }
                 let process = names.process(word)?;
                 let end = End::read(names, verb, words, "", true)?;
@@ -226,7 +233,6 @@ impl<'text> Parsed<'text> {
                 nothing_more(verb, words)?;
                 Operation::Exit { code: 1 }
             }
-            "task_done" => return Err((verb, not_built("task_done"))),
             "after" | "repeat" | "until" => {
                 return Err((
                     verb,
@@ -253,7 +259,11 @@ impl<'text> Parsed<'text> {
         let size = words.next("the item's size, such as 100B,")?;
         let bytes = parse_size(size).map_err(|message| (size, message))?;
         let end = End::read(names, verb, words, "to", true)?;
-        Ok(Self::Put { name, bytes, timeout: end.timeout, queue: end.queue(names, verb)? })
+        let queue = end.queue(names, verb)?;
+        if names.kind(queue) == QueueKind::Simple && end.timeout != Timeout::Never {
+            return Err((verb, "put into a simple queue knows no time-out".to_owned()));
+        }
+        Ok(Self::Put { name, bytes, timeout: end.timeout, queue })
     }
 
     /// The operations that have a queue and nothing else.
@@ -269,7 +279,8 @@ impl<'text> Parsed<'text> {
         let reader = verb == "close" && words.next_if("reader").is_some();
         let end = End::read(names, verb, words, "of", false)?;
         let queue = end.queue(names, verb)?;
-        Ok(Self::Plain(match verb {
+        let operation = match verb {
+            "task_done" => Operation::TaskDone { queue },
             "qsize" => Operation::Size { queue },
             "empty" => Operation::Empty { queue },
             "full" => Operation::Full { queue },
@@ -277,7 +288,37 @@ impl<'text> Parsed<'text> {
             "close" => Operation::Close { queue },
             "join_thread" => Operation::JoinThread { queue },
             _ => Operation::CancelJoinThread { queue },
-        }))
+        };
+        Self::of_kind(names, verb, operation)
+    }
+
+    /// The operation, if its queue has it.
+    fn of_kind(
+        names: &Names,
+        verb: &'text str,
+        operation: Operation,
+    ) -> Result<Self, Wrong<'text>> {
+        let kind = operation.queue().map_or(QueueKind::Queue, |queue| names.kind(queue));
+        let joins = matches!(operation, Operation::TaskDone { .. } | Operation::JoinQueue { .. });
+        if joins && kind != QueueKind::Joinable {
+            let what = operation.name();
+            let message = format!("{what} needs a joinable queue; write kind = \"joinable\"");
+            return Err((verb, message));
+        }
+        let simple = matches!(
+            operation,
+            Operation::Get { timeout: Timeout::Never, .. }
+                | Operation::Empty { .. }
+                | Operation::Close { .. }
+        );
+        if kind == QueueKind::Simple && !simple {
+            let message = format!(
+                "a simple queue has no such '{verb}'; it has put and get without a time-out, \
+                 empty and close"
+            );
+            return Err((verb, message));
+        }
+        Ok(Self::Plain(operation))
     }
 
     fn build(
@@ -299,10 +340,6 @@ impl<'text> Parsed<'text> {
             }
         }
     }
-}
-
-fn not_built(operation: &str) -> String {
-    format!("'{operation}' belongs to JoinableQueue, which is not built yet")
 }
 
 fn process_at_end<'text>(

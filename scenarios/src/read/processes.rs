@@ -2,7 +2,7 @@
 
 use midput_model::program::{
     Instruction, Item, ItemId, LaneId, LaneProgram, ProcessId, ProcessProgram, Program, QueueId,
-    QueueParameters,
+    QueueKind, QueueParameters,
 };
 use toml::de::DeTable;
 
@@ -19,7 +19,7 @@ const OPERATIONS_MAX: usize = 10_000;
 /// The names that an operation may refer to.
 pub(crate) struct Names {
     processes: Vec<String>,
-    queues: Vec<String>,
+    queues: Vec<(String, QueueKind)>,
     /// The further threads of the process that is being read.
     pub(crate) threads: Vec<(String, LaneId)>,
 }
@@ -35,11 +35,16 @@ impl Names {
     }
 
     pub(crate) fn queue<'text>(&self, word: &'text str) -> Result<QueueId, Wrong<'text>> {
-        let found = (0u8..).zip(&self.queues).find(|(_, name)| *name == word);
+        let found = (0u8..).zip(&self.queues).find(|(_, (name, _))| *name == word);
         found.map(|(queue, _)| QueueId(queue)).ok_or_else(|| {
-            let hint = one_of(word, self.queues.iter().map(String::as_str));
+            let hint = one_of(word, self.queues.iter().map(|(name, _)| name.as_str()));
             (word, format!("unknown queue '{word}'; {hint}"))
         })
+    }
+
+    /// Which of CPython's queues a queue is.
+    pub(crate) fn kind(&self, queue: QueueId) -> QueueKind {
+        self.queues.get(usize::from(queue.0)).map_or(QueueKind::Queue, |(_, kind)| *kind)
     }
 
     pub(crate) fn only_queue<'text>(&self, verb: &'text str) -> Result<QueueId, Wrong<'text>> {
@@ -52,7 +57,7 @@ impl Names {
                     "get" => "from",
                     _ => "of",
                 };
-                let queue = &self.queues[0];
+                let (queue, _) = &self.queues[0];
                 let message = format!(
                     "with several queues {verb} must say which, such as '{preposition} {queue}'"
                 );
@@ -119,7 +124,7 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
     let names: Vec<String> = processes.iter().map(|(key, _)| key.get_ref().to_string()).collect();
     let mut names = Names {
         processes: names,
-        queues: queues.iter().map(|queue| queue.name.clone()).collect(),
+        queues: queues.iter().map(|queue| (queue.name.clone(), queue.kind)).collect(),
         threads: Vec::new(),
     };
     let mut reader = Reader {
@@ -205,7 +210,14 @@ fn queues<'text>(document: &Document<'text>, table: &DeTable<'text>) -> Vec<Queu
         let Some(table) = document.table(value, &format!("queue '{name}'")) else {
             continue;
         };
-        document.only(table, "key of a queue", &["maxsize", "pipe_slots"]);
+        document.only(table, "key of a queue", &["kind", "maxsize", "pipe_slots"]);
+        let kind = table.get("kind").and_then(|value| kind(document, value)).unwrap_or_default();
+        if let Some((key, _)) = table.get_key_value("maxsize")
+            && kind == QueueKind::Simple
+        {
+            let message = "a simple queue has no bound; leave maxsize out";
+            document.mistake(key.span().start, message);
+        }
         let number = |key: &str, default, least, most| {
             table.get(key).map_or(Some(default), |value| document.number(value, key, least, most))
         };
@@ -217,9 +229,21 @@ fn queues<'text>(document: &Document<'text>, table: &DeTable<'text>) -> Vec<Queu
             document.mistake(value.span().start, message);
         }
         let pipe_slots = u16::try_from(slots).unwrap_or(16);
-        queues.push(QueueParameters { name, maxsize, pipe_slots });
+        queues.push(QueueParameters { name, kind, maxsize, pipe_slots });
     }
     queues
+}
+
+/// Which of the queues it is.
+fn kind(document: &Document<'_>, value: &Value<'_>) -> Option<QueueKind> {
+    let text = document.string(value, "'kind'")?;
+    let found = QueueKind::ALL.into_iter().find(|kind| kind.name() == text.text);
+    if found.is_none() {
+        let hint = one_of(text.text, QueueKind::ALL.map(QueueKind::name));
+        let message = format!("unknown kind of queue '{}'; {hint}", text.text);
+        document.mistake(text.place_of(text.text), message);
+    }
+    found
 }
 
 /// The lanes of one process with the places of their instructions; main first, then the further

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use midput_model::program::{
     Instruction, Item, ItemId, LaneProgram, Operation, ProcessId, ProcessProgram, Program, QueueId,
-    QueueParameters, Timeout,
+    QueueKind, QueueParameters, Timeout,
 };
 use midput_model::queue::classic;
 use midput_scenarios::{KillPoint, Place};
@@ -38,7 +38,12 @@ fn producer_and_consumer(bytes: &[u32], maxsize: u32) -> Arc<Program> {
         timeout: Timeout::Never,
     });
     Arc::new(Program {
-        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize, pipe_slots: 16 }],
+        queues: vec![QueueParameters {
+            name: "jobs".to_owned(),
+            kind: QueueKind::Queue,
+            maxsize,
+            pipe_slots: 16,
+        }],
         items: bytes.iter().enumerate().map(item).collect(),
         processes: vec![process("P0", main), process("P1", puts.collect())],
     })

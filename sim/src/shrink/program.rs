@@ -243,7 +243,9 @@ impl<'a> Builder<'a> {
             | Operation::Close { queue }
             | Operation::CloseReader { queue }
             | Operation::JoinThread { queue }
-            | Operation::CancelJoinThread { queue } => *queue = self.queue(*queue),
+            | Operation::CancelJoinThread { queue }
+            | Operation::TaskDone { queue }
+            | Operation::JoinQueue { queue } => *queue = self.queue(*queue),
             Operation::Start { process }
             | Operation::Join { process, .. }
             | Operation::Signal { process, .. } => {

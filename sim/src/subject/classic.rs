@@ -2,8 +2,11 @@
 
 use std::io;
 
-use midput_model::program::Outcome;
-use midput_real::classic::{GetError, PutError, Queue, QueueHandle};
+use midput_model::program::{Outcome, QueueKind};
+use midput_real::classic::{
+    GetError, JoinableQueue, JoinableQueueHandle, PutError, Queue, QueueHandle, SimpleGetError,
+    SimplePutError, SimpleQueue, SimpleQueueHandle, TaskDoneError,
+};
 use midput_real::codec::Bytes;
 use midput_real::os::{Exported, Os};
 use midput_real::process::ThisProcess;
@@ -12,15 +15,45 @@ use midput_real::timeout::Timeout;
 use super::{Parameters, Subject};
 use crate::kernel::Cells;
 
-/// The classic discipline: CPython's `multiprocessing.Queue`.
+/// The classic discipline: CPython's `multiprocessing.Queue`, `JoinableQueue` and `SimpleQueue`.
 #[derive(Clone, Debug)]
-pub struct Classic<O: Os>(Queue<Vec<u8>, O, Bytes>);
+pub enum Classic<O: Os> {
+    /// `Queue`.
+    Queue(Queue<Vec<u8>, O, Bytes>),
+    /// `JoinableQueue`.
+    Joinable(JoinableQueue<Vec<u8>, O, Bytes>),
+    /// `SimpleQueue`.
+    Simple(SimpleQueue<Vec<u8>, O, Bytes>),
+}
 
 impl<O: Os> Classic<O> {
-    fn new(queue: Queue<Vec<u8>, O, Bytes>, parameters: &Parameters<'_>) -> Self {
-        let queue = queue.with_feeder_named(parameters.feeder);
-        queue.on_feeder_error(|error| tracing::debug!(%error, "the feeder dropped an item"));
-        Self(queue)
+    /// What a plain queue and a joinable one have in common.
+    fn queue(&self) -> Result<&Queue<Vec<u8>, O, Bytes>, Outcome> {
+        match self {
+            Self::Queue(queue) => Ok(queue),
+            Self::Joinable(queue) => Ok(queue.uncounted()),
+            Self::Simple(_) => Err(Outcome::Failed),
+        }
+    }
+
+    fn joinable(&self) -> Result<&JoinableQueue<Vec<u8>, O, Bytes>, Outcome> {
+        match self {
+            Self::Joinable(queue) => Ok(queue),
+            Self::Queue(_) | Self::Simple(_) => Err(Outcome::Failed),
+        }
+    }
+
+    /// The queue ready for use: its feeder has the name that the program gives it.
+    fn ready(self, parameters: &Parameters<'_>) -> Self {
+        let named = match self {
+            Self::Queue(queue) => Self::Queue(queue.with_feeder_named(parameters.feeder)),
+            Self::Joinable(queue) => Self::Joinable(queue.with_feeder_named(parameters.feeder)),
+            Self::Simple(queue) => Self::Simple(queue),
+        };
+        if let Ok(queue) = named.queue() {
+            queue.on_feeder_error(|error| tracing::debug!(%error, "the feeder dropped an item"));
+        }
+        named
     }
 }
 
@@ -31,12 +64,21 @@ fn is_feeder(lane: &str) -> bool {
 
 impl<O: Os> Subject<O> for Classic<O> {
     fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self> {
-        let queue = Queue::create(this, parameters.queue.maxsize as usize)?;
-        Ok(Self::new(queue, parameters))
+        let maxsize = parameters.queue.maxsize as usize;
+        let queue = match parameters.queue.kind {
+            QueueKind::Queue => Self::Queue(Queue::create(this, maxsize)?),
+            QueueKind::Joinable => Self::Joinable(JoinableQueue::create(this, maxsize)?),
+            QueueKind::Simple => Self::Simple(SimpleQueue::create(this)?),
+        };
+        Ok(queue.ready(parameters))
     }
 
     fn exported(&self) -> io::Result<Vec<Exported>> {
-        Ok(self.0.handle()?.exported().to_vec())
+        Ok(match self {
+            Self::Queue(queue) => queue.handle()?.exported().to_vec(),
+            Self::Joinable(queue) => queue.handle()?.exported().to_vec(),
+            Self::Simple(queue) => queue.handle()?.exported().to_vec(),
+        })
     }
 
     fn attach(
@@ -44,9 +86,24 @@ impl<O: Os> Subject<O> for Classic<O> {
         parameters: &Parameters<'_>,
         exported: &[Exported],
     ) -> io::Result<Self> {
-        let exported = exported.try_into().map_err(|_| io::ErrorKind::InvalidData)?;
-        let handle = QueueHandle::new(parameters.queue.maxsize as usize, exported)?;
-        Ok(Self::new(Queue::attach(this, &handle)?, parameters))
+        let wrong = |_| io::Error::from(io::ErrorKind::InvalidData);
+        let maxsize = parameters.queue.maxsize as usize;
+        let queue = match parameters.queue.kind {
+            QueueKind::Queue => {
+                let handle = QueueHandle::new(maxsize, exported.try_into().map_err(wrong)?)?;
+                Self::Queue(Queue::attach(this, &handle)?)
+            }
+            QueueKind::Joinable => {
+                let exported = exported.try_into().map_err(wrong)?;
+                let handle = JoinableQueueHandle::new(maxsize, exported)?;
+                Self::Joinable(JoinableQueue::attach(this, &handle)?)
+            }
+            QueueKind::Simple => {
+                let handle = SimpleQueueHandle::new(exported.try_into().map_err(wrong)?);
+                Self::Simple(SimpleQueue::attach(this, &handle)?)
+            }
+        };
+        Ok(queue.ready(parameters))
     }
 
     fn memory(lane: &str, step: &'static str) -> Cells {
@@ -59,28 +116,53 @@ impl<O: Os> Subject<O> for Classic<O> {
             // After it a feeder asks whether the buffer is empty, …
             "notempty.lock" if is_feeder(lane) => BUFFER,
             // … and a put whether the feeder is started, or it clears the buffer.
-            "notempty.lock" => PROGRAM | BUFFER,
+            "notempty.lock" | "cond.acquire" => PROGRAM | BUFFER,
             "buffer.append" | "buffer.popleft" | "sentinel.append" => BUFFER,
             // The frame is its lane's own, and what is shared behind these is the kernel's.
             "encode" | "decode" | "sem.acquire" | "sem.release" | "sem.value" | "rlock.acquire"
             | "rlock.release" | "wlock.acquire" | "wlock.release" | "poll" | "empty.poll"
             | "read-header" | "read-body" | "write-frame" | "write-header" | "write-body"
             | "notempty.notify" | "notempty.unlock" | "notempty.wait" | "notempty.wake"
-            | "reader.close" | "writer.close" => 0,
+            | "reader.close" | "writer.close" | "unfinished.acquire" | "unfinished.release"
+            | "unfinished.value" | "cond.release" | "sleeping.release" | "sleeping.acquire"
+            | "sleeping.drain" | "woken.release" | "woken.acquire" | "woken.drain"
+            | "wait.acquire" | "wait.release" | "wait.check" | "wait.drain" => 0,
             _ => PROGRAM,
         })
     }
 
     async fn put(&self, payload: Vec<u8>, timeout: Timeout) -> Result<(), Outcome> {
-        self.0.put(payload, timeout).await.map_err(|error| match error {
+        let put = match self {
+            Self::Queue(queue) => queue.put(payload, timeout).await,
+            Self::Joinable(queue) => queue.put(payload, timeout).await,
+            Self::Simple(queue) => {
+                return queue.put(payload).await.map_err(|error| match error {
+                    SimplePutError::HandleClosed => Outcome::HandleClosed,
+                    SimplePutError::Encode(_) | SimplePutError::Io(_) => Outcome::Failed,
+                });
+            }
+        };
+        put.map_err(|error| match error {
             PutError::Full(_) => Outcome::Full,
             PutError::Closed(_) => Outcome::Closed,
-            PutError::Slot { .. } | PutError::Feeder { .. } => Outcome::Failed,
+            PutError::Slot { .. }
+            | PutError::Feeder { .. }
+            | PutError::Lock { .. }
+            | PutError::Uncounted { .. } => Outcome::Failed,
         })
     }
 
     async fn get(&self, timeout: Timeout) -> Result<Vec<u8>, Outcome> {
-        self.0.get(timeout).await.map_err(|error| match error {
+        if let Self::Simple(queue) = self {
+            return queue.get().await.map_err(|error| match error {
+                SimpleGetError::HandleClosed => Outcome::HandleClosed,
+                SimpleGetError::EndOfFile => Outcome::EndOfFile,
+                SimpleGetError::Torn => Outcome::Torn,
+                SimpleGetError::Decode(_) => Outcome::Garbage,
+                SimpleGetError::Io(_) => Outcome::Failed,
+            });
+        }
+        self.queue()?.get(timeout).await.map_err(|error| match error {
             GetError::Empty => Outcome::Empty,
             GetError::Closed => Outcome::Closed,
             GetError::HandleClosed => Outcome::HandleClosed,
@@ -92,33 +174,51 @@ impl<O: Os> Subject<O> for Classic<O> {
     }
 
     async fn qsize(&self) -> Result<u32, Outcome> {
-        let size = self.0.qsize().await.map_err(|_| Outcome::Failed)?;
+        let size = self.queue()?.qsize().await.map_err(|_| Outcome::Failed)?;
         u32::try_from(size).map_err(|_| Outcome::Failed)
     }
 
     async fn empty(&self) -> Result<bool, Outcome> {
-        self.0.empty().await.map_err(|_| Outcome::HandleClosed)
+        let empty = match self {
+            Self::Simple(queue) => queue.empty().await,
+            _ => self.queue()?.empty().await,
+        };
+        empty.map_err(|_| Outcome::HandleClosed)
     }
 
     async fn full(&self) -> Result<bool, Outcome> {
-        self.0.full().await.map_err(|_| Outcome::Failed)
+        self.queue()?.full().await.map_err(|_| Outcome::Failed)
     }
 
     async fn close(&self) -> Result<(), Outcome> {
-        self.0.close().await;
+        if let Self::Simple(queue) = self {
+            return queue.close().await.map_err(|_| Outcome::Failed);
+        }
+        self.queue()?.close().await;
         Ok(())
     }
 
     async fn close_reader(&self) -> Result<(), Outcome> {
-        self.0.close_reader().await.map_err(|_| Outcome::Failed)
+        self.queue()?.close_reader().await.map_err(|_| Outcome::Failed)
     }
 
     async fn join_thread(&self) -> Result<(), Outcome> {
-        self.0.join_thread().await.map_err(|_| Outcome::NotClosed)
+        self.queue()?.join_thread().await.map_err(|_| Outcome::NotClosed)
     }
 
     async fn cancel_join_thread(&self) -> Result<(), Outcome> {
-        self.0.cancel_join_thread().await;
+        self.queue()?.cancel_join_thread().await;
         Ok(())
+    }
+
+    async fn task_done(&self) -> Result<(), Outcome> {
+        self.joinable()?.task_done().await.map_err(|error| match error {
+            TaskDoneError::TooMany => Outcome::TooMany,
+            TaskDoneError::Unexpected | TaskDoneError::Io(_) => Outcome::Failed,
+        })
+    }
+
+    async fn join_queue(&self) -> Result<(), Outcome> {
+        self.joinable()?.join().await.map_err(|_| Outcome::Failed)
     }
 }

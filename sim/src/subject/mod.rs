@@ -97,6 +97,16 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
         async { Err(Outcome::Failed) }
     }
 
+    /// One item that was got is done.
+    fn task_done(&self) -> impl Future<Output = Result<(), Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
+    /// Waits until all items that were put are done.
+    fn join_queue(&self) -> impl Future<Output = Result<(), Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
     /// Lets this process leave without that.
     fn cancel_join_thread(&self) -> impl Future<Output = Result<(), Outcome>> {
         async { Err(Outcome::Failed) }

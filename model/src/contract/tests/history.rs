@@ -23,8 +23,12 @@ const ITEMS: [(&str, u8); 12] = [
 /// P0, P1 and P2, each with a main lane (`P1`) and a thread (`P1T`).
 pub(super) fn program(maxsize: u32) -> Program {
     let lane = |name: &str| LaneProgram { name: name.to_owned(), instructions: vec![] };
-    let queue =
-        |name: &str, maxsize| QueueParameters { name: name.to_owned(), maxsize, pipe_slots: 16 };
+    let queue = |name: &str, maxsize| QueueParameters {
+        name: name.to_owned(),
+        kind: QueueKind::Queue,
+        maxsize,
+        pipe_slots: 16,
+    };
     Program {
         queues: vec![queue("q", maxsize), queue("r", 0)],
         items: ITEMS

@@ -1,8 +1,9 @@
 //! What a run has come to: the same summary for the model, for simulated and for real runs.
 
-use crate::program::{Exit, LaneId, Outcome, QueueId};
+use crate::program::{Exit, LaneId, Outcome, QueueId, QueueKind, QueueParameters};
 
 use super::state::State;
+use super::tasks::Tasks;
 use super::{Classic, lane_number};
 
 /// What somebody can tell of a program that has come to its end.
@@ -12,8 +13,19 @@ pub struct Ending {
     pub lanes: Vec<LaneEnding>,
     /// By process: how it ended.
     pub exits: Vec<Option<Exit>>,
-    /// By queue: free slots, read lock, write lock, bytes in the pipe.
-    pub objects: Vec<[u32; 4]>,
+    /// By queue: what its kernel objects hold.
+    pub objects: Vec<Objects>,
+}
+
+/// What the kernel objects of a queue hold.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Objects {
+    /// The values of its semaphores, in order of creation: the read and the write lock; the slots,
+    /// unless it is a simple queue; of a joinable queue the unfinished tasks, the lock of their
+    /// condition, and its sleepers, woken and wake-ups.
+    pub semaphores: Vec<u32>,
+    /// The bytes in its pipe.
+    pub bytes: u32,
 }
 
 /// What a lane has come to.
@@ -41,12 +53,13 @@ impl Classic {
         let exits = state.processes.iter().map(|process| process.state.exit());
         let objects = (0..state.queues.len()).map(|index| {
             let queue = state.queue(QueueId(lane_number(index)));
-            [
-                queue.slots.value(),
-                queue.read_lock.semaphore.value(),
-                queue.write_lock.semaphore.value(),
-                queue.pipe.available(),
-            ]
+            let locks = [queue.read_lock, queue.write_lock].map(|lock| lock.semaphore.value());
+            let mut semaphores = locks.to_vec();
+            if self.kind(QueueId(lane_number(index))) != QueueKind::Simple {
+                semaphores.push(queue.slots.value());
+            }
+            semaphores.extend(queue.tasks.iter().flat_map(Tasks::values));
+            Objects { semaphores, bytes: queue.pipe.available() }
         });
         Ending { lanes: lanes.collect(), exits: exits.collect(), objects: objects.collect() }
     }
@@ -76,18 +89,8 @@ impl Classic {
                 _ => {}
             }
         }
-        for (queue, [slots, read_lock, write_lock, bytes]) in
-            self.program().queues.iter().zip(&ending.objects)
-        {
-            let lock = |value: u32| if value == 0 { "taken" } else { "free" };
-            let slots = if queue.maxsize == 0 { "-".to_owned() } else { slots.to_string() };
-            parts.push(format!(
-                "{} slots {slots}, rlock {}, wlock {}, pipe {bytes}",
-                queue.name,
-                lock(*read_lock),
-                lock(*write_lock)
-            ));
-        }
+        let queues = self.program().queues.iter().zip(&ending.objects);
+        parts.extend(queues.map(|(queue, objects)| objects_text(queue, objects)));
         parts.join("; ")
     }
 
@@ -100,4 +103,30 @@ impl Classic {
             other => format!("{other:?}"),
         }
     }
+}
+
+/// The objects of a queue in words: `jobs slots 2, rlock free, wlock taken, pipe 4`.
+fn objects_text(queue: &QueueParameters, objects: &Objects) -> String {
+    let lock = |value: u32| if value == 0 { "taken" } else { "free" };
+    let mut text = queue.name.clone();
+    let (slots, tasks) = match objects.semaphores[..] {
+        [_, _, slots, ref tasks @ ..] => (Some(slots), tasks),
+        _ => (None, &[][..]),
+    };
+    if let Some(slots) = slots {
+        let slots = if queue.maxsize == 0 { "-".to_owned() } else { slots.to_string() };
+        text = format!("{text} slots {slots},");
+    }
+    if let [read_lock, write_lock, ..] = objects.semaphores[..] {
+        text = format!("{text} rlock {}, wlock {}", lock(read_lock), lock(write_lock));
+    }
+    if let [unfinished, condition, sleeping, woken, wait] = *tasks {
+        text = format!("{text}, unfinished {unfinished}, cond {}", lock(condition));
+        for (name, value) in [("sleeping", sleeping), ("woken", woken), ("wait", wait)] {
+            if value > 0 {
+                text = format!("{text}, {name} {value}");
+            }
+        }
+    }
+    format!("{text}, pipe {}", objects.bytes)
 }

@@ -13,7 +13,7 @@
 //! let queue = QueueId(0);
 //! let put = Operation::Put { queue, item: ItemId(0), timeout: Timeout::Never };
 //! let program = Program {
-//!     queues: vec![QueueParameters { name: "jobs".into(), maxsize: 1, pipe_slots: 16 }],
+//!     queues: vec![QueueParameters { name: "jobs".into(), kind: QueueKind::Queue, maxsize: 1, pipe_slots: 16 }],
 //!     items: vec![Item { name: "a".into(), bytes: 16, producer: ProcessId(0), queue }],
 //!     processes: vec![ProcessProgram {
 //!         name: "P0".into(),
@@ -36,16 +36,17 @@ use crate::machine::{Machine, Refused};
 use crate::mutant::{Change, Mutant};
 use crate::os::process::ProcessState;
 use crate::program::{
-    Instruction, Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal, Timeout,
+    Instruction, Lane, LaneId, LaneRole, ProcessId, Program, QueueId, QueueKind, Signal, Timeout,
 };
 use crate::step::StepResult;
 
 pub use covered::Covered;
-pub use ending::{Ending, LaneEnding};
+pub use ending::{Ending, LaneEnding, Objects};
 pub use from::From;
 pub use point::Point;
 pub use ready::Ready;
 pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};
+pub use tasks::Tasks;
 pub use waits::{Waits, why_stuck};
 
 mod covered;
@@ -57,7 +58,9 @@ mod point;
 mod process;
 mod queue;
 mod ready;
+mod simple;
 mod state;
+mod tasks;
 mod transfer;
 mod waits;
 
@@ -262,6 +265,11 @@ impl Classic {
 
     fn process_of(&self, lane: LaneId) -> ProcessId {
         self.plans[usize::from(lane.0)].process
+    }
+
+    /// Which of CPython's queues a queue is.
+    fn kind(&self, queue: QueueId) -> QueueKind {
+        self.program.queues.get(usize::from(queue.0)).map_or(QueueKind::Queue, |it| it.kind)
     }
 
     /// The lanes of a lane's process, itself among them, one bit for each.
@@ -493,13 +501,21 @@ impl Classic {
             | Point::PutStart
             | Point::PutAppend
             | Point::PutNotify
-            | Point::PutUnlock => self.step_put(state, lane, events),
+            | Point::PutUnlock
+            | Point::PutTasksLock
+            | Point::PutCount
+            | Point::PutTasksUnlock => self.step_put(state, lane, events),
             Point::Get
             | Point::GetAcquire
             | Point::GetPoll
             | Point::GetReleaseLock
             | Point::GetReleaseSlot
             | Point::GetDecode => self.step_get(state, lane, events),
+            Point::FeedEncode | Point::FeedAcquire | Point::FeedRelease
+                if matches!(self.role(lane), LaneRole::Program(_)) =>
+            {
+                self.step_simple_put(state, lane, events)
+            }
             Point::FeedLock
             | Point::FeedWait
             | Point::FeedWake
@@ -526,7 +542,18 @@ impl Classic {
             | Point::ProcessTerminate
             | Point::ProcessKill
             | Point::ThreadStart => self.step_process(state, lane, events),
-            _ => self.step_small_call(state, lane, events),
+            Point::SimpleCloseReader | Point::SimpleCloseWriter => {
+                self.step_simple_close(state, lane, events)
+            }
+            Point::ReadValue
+            | Point::LookInPipe
+            | Point::Close
+            | Point::JoinThread
+            | Point::CancelJoinThread
+            | Point::CloseReader
+            | Point::NotStarted
+            | Point::Ended => self.step_small_call(state, lane, events),
+            _ => self.step_tasks(state, lane, events),
         })
     }
 

@@ -102,6 +102,7 @@ fn make_available(state: &mut State, process: ProcessId, queue: QueueId, gives: 
     let shared = state.queue_mut(queue);
     let slots = if gives { 0 } else { 1 };
     shared.slots = Semaphore::new(slots, shared.slots.maximum());
+
     for lock in [&mut shared.read_lock, &mut shared.write_lock] {
         lock.semaphore = Semaphore::new(slots, 1);
     }

@@ -45,6 +45,12 @@ impl Classic {
             Point::FeedWriteFrame | Point::FeedWriteHeader | Point::FeedWriteBody => {
                 self.preview_write(state, lane) != Written::WouldBlock || !local().writer_open
             }
+            point @ (Point::PutTasksLock
+            | Point::DoneLock
+            | Point::JoinLock
+            | Point::WaitLock
+            | Point::WaitAcquire
+            | Point::NotifyAwait) => shared().tasks.is_none_or(|tasks| tasks.is_ready(point)),
             Point::FeederJoin => {
                 let feeder = self.program.feeder_of(process, self.queue_of(state, lane));
                 state.lane(feeder).point == Point::Ended

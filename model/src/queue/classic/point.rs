@@ -116,11 +116,58 @@ pub enum Point {
     FeedRelease,
     /// After an error: give the slot back (`Q6`).
     FeedGiveBack,
+
+    /// Lock the counter of tasks (`JQ1`).
+    PutTasksLock,
+    /// One task more (`JQ1`).
+    PutCount,
+    /// Unlock the counter of tasks (`JQ1`).
+    PutTasksUnlock,
+    /// `close` of a simple queue: the reading end (`SQ3`).
+    SimpleCloseReader,
+    /// The writing end (`SQ3`).
+    SimpleCloseWriter,
+    /// Lock the counter of tasks (`JQ2`).
+    DoneLock,
+    /// One task less (`JQ2`).
+    DoneTake,
+    /// Was it the last (`JQ2`)?
+    DoneValue,
+    /// Lock the counter of tasks (`JQ3`).
+    JoinLock,
+    /// Is anything left to be done (`JQ3`)?
+    JoinValue,
+    /// Unlock the counter of tasks.
+    TasksUnlock,
+    /// Count as a sleeper (`K1`).
+    WaitCount,
+    /// Unlock for the time of sleeping (`K1`).
+    WaitUnlock,
+    /// Sleep (`K1`).
+    WaitAcquire,
+    /// Say that one is awake (`K1`).
+    WaitWoken,
+    /// Lock again (`K1`).
+    WaitLock,
+    /// Has somebody a wake-up that nobody gave (`K2`)?
+    NotifyCheck,
+    /// Forget who woke since the last time (`K2`).
+    NotifyDrainWoken,
+    /// Such a one is no sleeper any more (`K2`).
+    NotifyDrainSleeping,
+    /// Is there a sleeper (`K2`)?
+    NotifyTake,
+    /// Wake it (`K2`).
+    NotifyWake,
+    /// Wait until it has said that it is awake (`K2`).
+    NotifyAwait,
+    /// Take back wake-ups that nobody took (`K2`).
+    NotifyDrainWait,
 }
 
 impl Point {
     /// Every point, in the order of the protocol's parts.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 75] = [
         Self::NotStarted,
         Self::Ended,
         Self::AwaitDeath,
@@ -173,10 +220,33 @@ impl Point {
         Self::FeedWriteBody,
         Self::FeedRelease,
         Self::FeedGiveBack,
+        Self::PutTasksLock,
+        Self::PutCount,
+        Self::PutTasksUnlock,
+        Self::SimpleCloseReader,
+        Self::SimpleCloseWriter,
+        Self::DoneLock,
+        Self::DoneTake,
+        Self::DoneValue,
+        Self::JoinLock,
+        Self::JoinValue,
+        Self::TasksUnlock,
+        Self::WaitCount,
+        Self::WaitUnlock,
+        Self::WaitAcquire,
+        Self::WaitWoken,
+        Self::WaitLock,
+        Self::NotifyCheck,
+        Self::NotifyDrainWoken,
+        Self::NotifyDrainSleeping,
+        Self::NotifyTake,
+        Self::NotifyWake,
+        Self::NotifyAwait,
+        Self::NotifyDrainWait,
     ];
 
-    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`, or
-    /// the life of a `process`.
+    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`, `tasks`,
+    /// or the life of a `process`.
     pub fn part(self) -> &'static str {
         match self {
             Self::Put
@@ -185,7 +255,10 @@ impl Point {
             | Self::PutStart
             | Self::PutAppend
             | Self::PutNotify
-            | Self::PutUnlock => "put",
+            | Self::PutUnlock
+            | Self::PutTasksLock
+            | Self::PutCount
+            | Self::PutTasksUnlock => "put",
             Self::Get
             | Self::GetAcquire
             | Self::GetPoll
@@ -202,7 +275,9 @@ impl Point {
             | Self::JoinThread
             | Self::FeederJoin
             | Self::CancelJoinThread
-            | Self::CloseReader => "close",
+            | Self::CloseReader
+            | Self::SimpleCloseReader
+            | Self::SimpleCloseWriter => "close",
             Self::ReadValue | Self::LookInPipe => "look",
             Self::FeedLock
             | Self::FeedWait
@@ -218,6 +293,24 @@ impl Point {
             | Self::FeedWriteBody
             | Self::FeedRelease
             | Self::FeedGiveBack => "feeder",
+            Self::DoneLock
+            | Self::DoneTake
+            | Self::DoneValue
+            | Self::JoinLock
+            | Self::JoinValue
+            | Self::TasksUnlock
+            | Self::WaitCount
+            | Self::WaitUnlock
+            | Self::WaitAcquire
+            | Self::WaitWoken
+            | Self::WaitLock
+            | Self::NotifyCheck
+            | Self::NotifyDrainWoken
+            | Self::NotifyDrainSleeping
+            | Self::NotifyTake
+            | Self::NotifyWake
+            | Self::NotifyAwait
+            | Self::NotifyDrainWait => "tasks",
             Self::NotStarted
             | Self::Ended
             | Self::AwaitDeath
@@ -261,7 +354,7 @@ impl Point {
             Self::JoinThread => "join_thread",
             Self::FeederJoin => "feeder.join",
             Self::CancelJoinThread => "cancel_join_thread",
-            Self::CloseReader | Self::FeedCloseReader => "reader.close",
+            Self::CloseReader | Self::FeedCloseReader | Self::SimpleCloseReader => "reader.close",
             Self::ProcessStart => "process.start",
             Self::ProcessJoin => "process.join",
             Self::ProcessTerminate => "process.terminate",
@@ -274,13 +367,28 @@ impl Point {
             Self::FeedWait => "notempty.wait",
             Self::FeedWake => "notempty.wake",
             Self::FeedPop => "buffer.popleft",
-            Self::FeedCloseWriter => "writer.close",
+            Self::FeedCloseWriter | Self::SimpleCloseWriter => "writer.close",
             Self::FeedEncode => "encode",
             Self::FeedAcquire => "wlock.acquire",
             Self::FeedWriteFrame => "write-frame",
             Self::FeedWriteHeader => "write-header",
             Self::FeedWriteBody => "write-body",
             Self::FeedRelease => "wlock.release",
+            Self::PutTasksLock | Self::DoneLock | Self::JoinLock | Self::WaitLock => "cond.acquire",
+            Self::PutCount => "unfinished.release",
+            Self::PutTasksUnlock | Self::TasksUnlock | Self::WaitUnlock => "cond.release",
+            Self::DoneTake => "unfinished.acquire",
+            Self::DoneValue | Self::JoinValue => "unfinished.value",
+            Self::WaitCount => "sleeping.release",
+            Self::WaitAcquire => "wait.acquire",
+            Self::WaitWoken => "woken.release",
+            Self::NotifyCheck => "wait.check",
+            Self::NotifyDrainWoken => "woken.drain",
+            Self::NotifyDrainSleeping => "sleeping.drain",
+            Self::NotifyTake => "sleeping.acquire",
+            Self::NotifyWake => "wait.release",
+            Self::NotifyAwait => "woken.acquire",
+            Self::NotifyDrainWait => "wait.drain",
         }
     }
 

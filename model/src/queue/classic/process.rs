@@ -3,7 +3,7 @@
 use crate::event::Event;
 use crate::machine::Refused;
 use crate::program::{
-    Instruction, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, Signal,
+    Instruction, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, QueueKind, Signal,
 };
 use crate::step::StepResult;
 
@@ -38,7 +38,9 @@ impl Classic {
         let index = state.lane(lane).instruction;
         let Some(operation) = self.instruction(lane, index).map(|it| it.operation) else { return };
         events.push(Event::Call { lane, operation });
+        let simple = operation.queue().is_some_and(|it| self.kind(it) == QueueKind::Simple);
         let point = match operation {
+            _ if simple => self.enter_simple(state, lane, operation),
             Operation::Put { .. } => Point::Put,
             Operation::Get { .. } => Point::Get,
             Operation::Size { .. } | Operation::Full { .. } => Point::ReadValue,
@@ -47,6 +49,8 @@ impl Classic {
             Operation::CloseReader { .. } => Point::CloseReader,
             Operation::JoinThread { .. } => Point::JoinThread,
             Operation::CancelJoinThread { .. } => Point::CancelJoinThread,
+            Operation::TaskDone { .. } => Point::DoneLock,
+            Operation::JoinQueue { .. } => Point::JoinLock,
             Operation::Start { .. } => Point::ProcessStart,
             Operation::Join { .. } => Point::ProcessJoin,
             Operation::Signal { signal: Signal::Terminate, .. } => Point::ProcessTerminate,

@@ -2,7 +2,9 @@
 
 use crate::event::Event;
 use crate::os::pipe::Taken;
-use crate::program::{ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, Timeout};
+use crate::program::{
+    ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, QueueKind, Timeout,
+};
 use crate::step::StepResult;
 
 use super::point::Point;
@@ -35,9 +37,14 @@ impl Classic {
                 Point::PutLock
             }
             Point::PutLock => {
+                let counts = state.queue(queue).tasks.is_some();
                 let local = state.local_mut(process, queue);
                 local.locked_by = Some(lane);
-                if local.feeder_started { Point::PutAppend } else { Point::PutStart }
+                match (counts, local.feeder_started) {
+                    (true, _) => Point::PutTasksLock,
+                    (false, true) => Point::PutAppend,
+                    (false, false) => Point::PutStart,
+                }
             }
             Point::PutStart => {
                 self.start_feeder(state, process, queue);
@@ -48,18 +55,25 @@ impl Classic {
                 if let Some(&Operation::Put { item, .. }) = operation {
                     state.local_mut(process, queue).buffer.push_back(Entry::Item(item));
                 }
-                Point::PutNotify
+                let counts = state.queue(queue).tasks.is_some();
+                if counts { Point::PutCount } else { Point::PutNotify }
             }
             Point::PutNotify => {
                 let local = state.local_mut(process, queue);
                 local.notified |= local.sleeping;
-                Point::PutUnlock
+                let counts = state.queue(queue).tasks.is_some();
+                if counts { Point::PutTasksUnlock } else { Point::PutUnlock }
             }
-            _ => {
+            Point::PutUnlock => {
                 state.local_mut(process, queue).locked_by = None;
-                self.finish(state, lane, Outcome::Done, events);
+                let outcome = state.lane(lane).failure.unwrap_or(Outcome::Done);
+                self.finish(state, lane, outcome, events);
                 return StepResult::Done;
             }
+            _ => match self.step_count(state, lane) {
+                Some(next) => next,
+                None => return StepResult::Done,
+            },
         };
         state.lane_mut(lane).point = next;
         StepResult::Done
@@ -134,7 +148,8 @@ impl Classic {
                     self.finish(state, lane, failure, events);
                     return StepResult::Done;
                 }
-                if timed { Point::GetDecode } else { Point::GetReleaseSlot }
+                let simple = self.kind(queue) == QueueKind::Simple;
+                if timed || simple { Point::GetDecode } else { Point::GetReleaseSlot }
             }
             _ => {
                 let outcome = state.lane(lane).item.map_or(Outcome::Garbage, Outcome::Item);
@@ -350,7 +365,7 @@ impl Classic {
 
     /// The feeder takes the write lock; it does not look at whether it got it, since it waits
     /// without a bound.
-    fn step_feed_acquire(&self, state: &mut State, lane: LaneId) -> StepResult {
+    pub(super) fn step_feed_acquire(&self, state: &mut State, lane: LaneId) -> StepResult {
         let queue = self.queue_of(state, lane);
         let lock = &mut state.queue_mut(queue).write_lock;
         let taken = lock.semaphore.try_wait();

@@ -16,11 +16,13 @@ enum Kind {
     ReadLock,
     WriteLock,
     Pipe,
+    /// The counter of tasks and its condition.
+    Tasks,
     /// Whether a process, a thread or a feeder has ended.
     Life,
 }
 
-const KINDS: usize = 6;
+const KINDS: usize = 7;
 
 /// What a step changes for the other lanes.
 enum Change {
@@ -108,6 +110,12 @@ impl Point {
             | Self::FeedWriteFrame
             | Self::FeedWriteHeader
             | Self::FeedWriteBody => Some(Kind::Pipe),
+            Self::PutTasksLock
+            | Self::DoneLock
+            | Self::JoinLock
+            | Self::WaitLock
+            | Self::WaitAcquire
+            | Self::NotifyAwait => Some(Kind::Tasks),
             Self::AwaitDeath
             | Self::FeederJoin
             | Self::ProcessJoin
@@ -140,7 +148,23 @@ impl Point {
             | Self::FeedWriteBody
             | Self::CloseReader
             | Self::FeedCloseReader
-            | Self::FeedCloseWriter => Change::Of(Kind::Pipe),
+            | Self::FeedCloseWriter
+            | Self::SimpleCloseReader
+            | Self::SimpleCloseWriter => Change::Of(Kind::Pipe),
+            Self::PutTasksLock
+            | Self::PutTasksUnlock
+            | Self::DoneLock
+            | Self::JoinLock
+            | Self::TasksUnlock
+            | Self::WaitUnlock
+            | Self::WaitAcquire
+            | Self::WaitWoken
+            | Self::WaitLock
+            | Self::NotifyCheck
+            | Self::NotifyDrainWoken
+            | Self::NotifyWake
+            | Self::NotifyAwait
+            | Self::NotifyDrainWait => Change::Of(Kind::Tasks),
             // A child that was joined is no longer waited for on leaving.
             Self::ProcessJoin | Self::LeaveChildJoin => Change::Of(Kind::Life),
             Self::NotStarted

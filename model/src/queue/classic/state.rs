@@ -6,9 +6,10 @@ use crate::clone::clone_by_field;
 use crate::os::pipe::Pipe;
 use crate::os::process::ProcessState;
 use crate::os::semaphore::Semaphore;
-use crate::program::{ItemId, LaneId, Outcome, ProcessId, Program, QueueId};
+use crate::program::{ItemId, LaneId, Outcome, ProcessId, Program, QueueId, QueueKind};
 
 use super::point::Point;
+use super::tasks::Tasks;
 use super::{Action, Environment};
 
 /// `SEM_VALUE_MAX`: the slots of a queue without a bound (`Q1`).
@@ -61,6 +62,8 @@ pub struct LaneState {
     pub exit_code: u8,
     /// Whether its call has been seen to wait past its deadline (`Q9`).
     pub overdue: bool,
+    /// How many sleepers it has woken that have not said so (`K2`).
+    pub sleepers: u8,
 }
 
 clone_by_field!(LaneState {
@@ -75,7 +78,8 @@ clone_by_field!(LaneState {
     failure,
     leaving,
     exit_code,
-    overdue
+    overdue,
+    sleepers
 });
 
 /// What a leaving lane is busy with (`LC1`), in this order.
@@ -121,12 +125,14 @@ pub struct Shared {
     pub pipe: Pipe,
     /// What stands in the pipe, as runs of frames.
     pub content: VecDeque<Run>,
+    /// The counter of a joinable queue.
+    pub tasks: Option<Tasks>,
 }
 
-clone_by_field!(Shared { slots, read_lock, write_lock, pipe, content });
+clone_by_field!(Shared { slots, read_lock, write_lock, pipe, content, tasks });
 
 /// A lock made of a semaphore.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lock {
     /// 1 is free, 0 is taken; nobody gives it back for the dead.
     pub semaphore: Semaphore,
@@ -135,8 +141,23 @@ pub struct Lock {
 }
 
 impl Lock {
-    fn free() -> Self {
+    pub(super) fn free() -> Self {
         Self { semaphore: Semaphore::new(1, 1), holder: None }
+    }
+
+    /// Takes it, and notes who did; whether it was free.
+    pub(super) fn take(&mut self, lane: LaneId) -> bool {
+        let taken = self.semaphore.try_wait();
+        if taken {
+            self.holder = Some(lane);
+        }
+        taken
+    }
+
+    /// Gives it back; whether it was taken (`SL2`).
+    pub(super) fn give_back(&mut self) -> bool {
+        self.holder = None;
+        self.semaphore.post().is_ok()
     }
 }
 
@@ -225,6 +246,7 @@ impl LaneState {
             leaving: None,
             exit_code: 0,
             overdue: false,
+            sleepers: 0,
         }
     }
 
@@ -249,6 +271,7 @@ impl State {
                 write_lock: Lock::free(),
                 pipe: Pipe::new(parameters.pipe_slots),
                 content: VecDeque::new(),
+                tasks: (parameters.kind == QueueKind::Joinable).then(Tasks::new),
             }
         });
         let process = Process {

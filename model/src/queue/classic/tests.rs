@@ -2,8 +2,8 @@ use super::*;
 use crate::contract::{Guarantee, Verdict, prove};
 use crate::explore::{Limits, explore};
 use crate::program::{
-    Instruction, Item, ItemId, LaneProgram, Operation, Outcome, ProcessProgram, QueueParameters,
-    Timeout,
+    Instruction, Item, ItemId, LaneProgram, Operation, Outcome, ProcessProgram, QueueKind,
+    QueueParameters, Timeout,
 };
 use std::ops::ControlFlow;
 
@@ -24,7 +24,12 @@ fn program(maxsize: u32, items: &[(u8, u32)], processes: &[&[Operation]]) -> Pro
         }],
     });
     Program {
-        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize, pipe_slots: 16 }],
+        queues: vec![QueueParameters {
+            name: "jobs".to_owned(),
+            kind: QueueKind::Queue,
+            maxsize,
+            pipe_slots: 16,
+        }],
         items: items.collect(),
         processes: processes.collect(),
     }

@@ -3,7 +3,7 @@
 use crate::machine::Refused;
 use crate::mutant::Change;
 use crate::os::pipe::{Taken, Written};
-use crate::program::{ItemId, LaneId, LaneRole, Outcome, Timeout};
+use crate::program::{ItemId, LaneId, Outcome, Timeout};
 use crate::step::StepResult;
 
 use super::point::Point;
@@ -30,7 +30,7 @@ impl Classic {
         lane: LaneId,
         limit: Option<u32>,
     ) -> StepResult {
-        let LaneRole::Feeder(queue) = self.role(lane) else { return StepResult::Done };
+        let queue = self.queue_of(state, lane);
         let LaneState { point, item, moved, in_call, .. } = *state.lane(lane);
         if !state.local(self.process_of(lane), queue).writer_open {
             return self.fail_write(state, lane, StepResult::BadDescriptor);
@@ -74,8 +74,9 @@ impl Classic {
 
     /// The item is dropped; the locks and the slot are given back (`Q6`).
     fn fail_write(&self, state: &mut State, lane: LaneId, result: StepResult) -> StepResult {
+        let closed = result == StepResult::BadDescriptor;
         let current = state.lane_mut(lane);
-        current.failure = Some(Outcome::Failed);
+        current.failure = Some(if closed { Outcome::HandleClosed } else { Outcome::Failed });
         current.moved = 0;
         current.in_call = false;
         current.point = Point::FeedRelease;

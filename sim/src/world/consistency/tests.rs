@@ -4,7 +4,7 @@ use midput_model::event::{End, Event};
 use midput_model::machine::Machine;
 use midput_model::program::{
     Exit, Instruction, Item, ItemId, LaneId, LaneProgram, Operation, Outcome, ProcessId,
-    ProcessProgram, Program, QueueId, QueueParameters, Signal, Timeout,
+    ProcessProgram, Program, QueueId, QueueKind, QueueParameters, Signal, Timeout,
 };
 use midput_model::queue::classic::{Action, Classic, Environment, Time};
 use midput_model::step::StepResult;
@@ -35,7 +35,12 @@ fn machine(sizes: [u32; 2]) -> Classic {
         join,
     ];
     let program = Program {
-        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize: 2, pipe_slots: 16 }],
+        queues: vec![QueueParameters {
+            name: "jobs".to_owned(),
+            kind: QueueKind::Queue,
+            maxsize: 2,
+            pipe_slots: 16,
+        }],
         items: sizes.map(item).into(),
         processes: vec![process("P0", &first), process("P1", &[put(0), put(1)])],
     };
