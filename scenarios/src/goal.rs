@@ -56,14 +56,20 @@ pub enum Lock {
     Write,
     /// `rlock`, which a consumer holds while it waits for a frame and reads it.
     Read,
+    /// `condlock`, which guards the counter of a joinable queue.
+    Condition,
 }
 
 impl Lock {
-    /// `wlock` or `rlock`.
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Write, Self::Read, Self::Condition];
+
+    /// `wlock`, `rlock` or `condlock`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Write => "wlock",
             Self::Read => "rlock",
+            Self::Condition => "condlock",
         }
     }
 }
@@ -101,10 +107,11 @@ fn parse_goal(text: &str) -> Result<Goal, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     match *words.as_slice() {
         ["all", "ended"] => Ok(Goal::AllEnded),
-        ["kill", "holding", "wlock"] => Ok(Goal::KillHolding(Lock::Write)),
-        ["kill", "holding", "rlock"] => Ok(Goal::KillHolding(Lock::Read)),
-        ["kill", "holding", lock] => {
-            Err(format!("unknown lock '{lock}'; {}", one_of(lock, ["wlock", "rlock"])))
+        ["kill", "holding", name] => {
+            let found = Lock::ALL.into_iter().find(|lock| lock.name() == name);
+            let unknown =
+                || format!("unknown lock '{name}'; {}", one_of(name, Lock::ALL.map(Lock::name)));
+            found.map(Goal::KillHolding).ok_or_else(unknown)
         }
         ["kill", lane, step] => Ok(Goal::Kill { lane: lane.to_owned(), step: step.to_owned() }),
         ["blocked", lane, step] => {
@@ -137,7 +144,7 @@ mod tests {
         let step = || "[a-z._-]{1,8}";
         prop_oneof![
             (lane(), step()).prop_map(|(lane, step)| Goal::Kill { lane, step }),
-            prop_oneof![Just(Lock::Read), Just(Lock::Write)].prop_map(Goal::KillHolding),
+            proptest::sample::select(Lock::ALL.to_vec()).prop_map(Goal::KillHolding),
             prop::sample::select(Hazard::ALL.to_vec()).prop_map(Goal::Hazard),
             (lane(), step()).prop_map(|(lane, step)| Goal::Blocked { lane, step }),
             (lane(), "[a-z][a-z0-9#]{0,3}")

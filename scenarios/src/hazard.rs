@@ -27,7 +27,8 @@ pub enum Hazard {
     /// end with Empty, so that G7 holds.
     H4,
     /// The write lock has a dead holder. G6 and G5, because what survivors put never arrives; G9,
-    /// because they cannot leave while their feeder waits for the lock.
+    /// because they cannot leave while their feeder waits for the lock; G8, because a put into a
+    /// simple queue waits for it itself.
     H5,
     /// A frame is in the pipe in part. G6 and G7, because whoever reads it waits for the rest; G5,
     /// because all items behind it are lost; G8, because their slots stay taken.
@@ -37,9 +38,11 @@ pub enum Hazard {
     H7,
     /// A process cannot leave: its feeder waits for a lock or for room that never comes. G9.
     H8,
-    /// The counter of unfinished tasks never reaches 0. G10.
+    /// The counter of unfinished tasks never reaches 0: G10; or nobody can lock it any more: G6, G7
+    /// and G8, because no time-out of `put` covers that lock, and G9, because a put that waits for
+    /// it keeps its process's own lock from the finalizers.
     H9,
-    /// A notifier waits for the acknowledgement of a dead waiter. G10.
+    /// A notifier waits for the acknowledgement of a dead waiter, with the counter locked: the same.
     H10,
     /// A get that does not wait, or not for long, finds nothing although something is there. No
     /// guarantee: `Empty` is the documented answer to "not now" (`Q8`), and no item is lost.
@@ -211,11 +214,11 @@ const ENTRIES: [Entry; 15] = [
     },
     Entry {
         name: "writer-lock-orphaned",
-        loss: "Nobody's items arrive any more though every put succeeds, and \
-               producers cannot leave.",
+        loss: "Nobody's items arrive any more though every put succeeds, and producers cannot \
+               leave; into a simple queue nobody can put.",
         site: "a death from `wlock.acquire` to `wlock.release`",
         rules: &["X2", "X4", "X12"],
-        guarantees: &[5, 6, 9],
+        guarantees: &[5, 6, 8, 9],
         scenario: Some("kill-mid-put/small-two-producers"),
         remedy: "Never kill a producer; where one may die, give each producer a queue of its own.",
     },
@@ -252,12 +255,12 @@ const ENTRIES: [Entry; 15] = [
     },
     Entry {
         name: "task-counter-stuck",
-        loss: "`join` of a joinable queue never returns: the one who should \
-               say `task_done` is dead.",
-        site: "a death between `get` and `task_done`",
+        loss: "`join` of a joinable queue never returns: the one who should say `task_done` is \
+               dead, or died with the counter locked; then every put and `task_done` waits too.",
+        site: "a death between `get` and `task_done`, or from `cond.acquire` to `cond.release`",
         rules: &["X8", "JQ5"],
-        guarantees: &[10],
-        scenario: None,
+        guarantees: &[6, 7, 8, 9, 10],
+        scenario: Some("joinable-queue/worker-killed"),
         remedy: "Let the survivor that notices the death call `task_done` in its place.",
     },
     Entry {
@@ -265,8 +268,8 @@ const ENTRIES: [Entry; 15] = [
         loss: "`task_done` waits for ever for a dead waiter, and with it every put and join.",
         site: "a death in `wait` of the condition",
         rules: &["X9", "K2"],
-        guarantees: &[10],
-        scenario: None,
+        guarantees: &[6, 7, 8, 9, 10],
+        scenario: Some("joinable-queue/joiner-killed"),
         remedy: "Never kill a process that waits in `join` of a joinable queue.",
     },
     Entry {

@@ -36,6 +36,31 @@ pub const PROGRAM_STEPS: &[&str] = &[
     "child.join",
     "exit",
     "await-death",
+    // Of a joinable queue.
+    "cond.acquire",
+    "cond.release",
+    "unfinished.release",
+    "unfinished.acquire",
+    "unfinished.value",
+    "sleeping.release",
+    "sleeping.acquire",
+    "sleeping.drain",
+    "wait.acquire",
+    "wait.release",
+    "wait.check",
+    "wait.drain",
+    "woken.release",
+    "woken.acquire",
+    "woken.drain",
+    // Of a simple queue, whose puts send.
+    "encode",
+    "wlock.acquire",
+    "write-frame",
+    "write-header",
+    "write-length",
+    "write-body",
+    "wlock.release",
+    "writer.close",
 ];
 
 /// The steps of a feeder thread (`f1`-`f7`).

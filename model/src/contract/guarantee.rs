@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::program::{ItemId, LaneId, ProcessId, Program, QueueId};
+use crate::program::{ItemId, LaneId, ProcessId, Program, QueueId, QueueKind};
 
 /// One clause of the contract between a queue and its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub enum Guarantee {
     G8,
     /// Exit ends.
     G9,
-    /// Tasks. Belongs to the joinable queue; no history is judged by it yet.
+    /// Tasks. Belongs to the joinable queue.
     G10,
     /// Honest end. Belongs to bare pipes; no history is judged by it yet.
     G11,
@@ -49,9 +49,17 @@ impl Guarantee {
         Self::G11,
     ];
 
-    /// Those that a [`Monitor`](super::Monitor) judges: all that a plain queue can keep or break.
-    pub const JUDGED: [Self; 9] =
-        [Self::G1, Self::G2, Self::G3, Self::G4, Self::G5, Self::G6, Self::G7, Self::G8, Self::G9];
+    /// Those that a [`Monitor`](super::Monitor) judges in the histories of a program: all that its
+    /// queues can keep or break.
+    pub fn judged(program: &Program) -> GuaranteeSet {
+        let counts = program.queues.iter().any(|queue| queue.kind == QueueKind::Joinable);
+        let judged = |guarantee: &Self| match guarantee {
+            Self::G10 => counts,
+            Self::G11 => false,
+            _ => true,
+        };
+        Self::ALL.into_iter().filter(judged).collect()
+    }
 
     /// `G1`, `G2`, ….
     pub fn id(self) -> &'static str {

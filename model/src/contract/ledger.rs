@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::clone::clone_by_field;
 use crate::event::{End, Event};
 use crate::program::{
-    Exit, ItemId, LaneId, Operation, Outcome, ProcessId, Program, QueueId, Timeout,
+    Exit, ItemId, LaneId, Operation, Outcome, ProcessId, Program, QueueId, QueueKind, Timeout,
 };
 
 /// The parts of the program that judging needs. No part of a state: all states share it.
@@ -20,6 +20,8 @@ struct Shape {
     items: Box<[(ProcessId, QueueId)]>,
     /// The process of each lane.
     lanes: Box<[ProcessId]>,
+    /// Whether each queue counts tasks.
+    joinable: Box<[bool]>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +90,10 @@ pub(super) enum Call {
     Join(ProcessId),
     /// `close` or `join_thread`.
     Close(QueueId),
+    /// `task_done`.
+    TaskDone(QueueId),
+    /// `join` of a queue.
+    JoinQueue(QueueId),
     Other,
 }
 
@@ -126,6 +132,7 @@ pub(super) enum Fact {
     Got { lane: LaneId, queue: QueueId, item: ItemId },
     GetEnded { lane: LaneId, queue: QueueId, outcome: Outcome },
     OtherCalled { lane: LaneId, operation: Operation },
+    TaskDone { lane: LaneId, queue: QueueId },
     OtherEnded { lane: LaneId },
     Overdue { lane: LaneId },
     Died { process: ProcessId, exit: Exit },
@@ -142,9 +149,12 @@ pub(super) struct Ledger {
     takes: Box<[Takes]>,
     /// Puts accepted, for each process and queue.
     accepted: Box<[u16]>,
+    /// Items got and not reported done, for each process and queue that counts tasks. It may be
+    /// negative: a process may report for another (`JQ4`).
+    held: Box<[i16]>,
 }
 
-clone_by_field!(Ledger { shape, items, lanes, lives, takes, accepted });
+clone_by_field!(Ledger { shape, items, lanes, lives, takes, accepted, held });
 
 impl Ledger {
     pub(super) fn new(program: &Program) -> Self {
@@ -152,6 +162,7 @@ impl Ledger {
             maxsize: program.queues.iter().map(|queue| queue.maxsize).collect(),
             items: program.items.iter().map(|item| (item.producer, item.queue)).collect(),
             lanes: program.lanes().iter().map(|lane| lane.process).collect(),
+            joinable: program.queues.iter().map(|it| it.kind == QueueKind::Joinable).collect(),
         };
         let processes = program.processes.len();
         Self {
@@ -160,6 +171,7 @@ impl Ledger {
             lives: vec![Life::default(); processes].into(),
             takes: vec![Takes::default(); shape.maxsize.len()].into(),
             accepted: vec![0; processes * shape.maxsize.len()].into(),
+            held: vec![0; processes * shape.maxsize.len()].into(),
             shape: Shared(Arc::new(shape)),
         }
     }
@@ -171,6 +183,7 @@ impl Ledger {
         self.lives.fill(Life::default());
         self.takes.fill(Takes::default());
         self.accepted.fill(0);
+        self.held.fill(0);
     }
 
     /// What an event means, before it is [applied](Self::apply).
@@ -188,6 +201,7 @@ impl Ledger {
                 (Call::Put { queue, item }, _) => Fact::PutRefused { lane, queue, item, outcome },
                 (Call::Get { queue, .. }, Outcome::Item(item)) => Fact::Got { lane, queue, item },
                 (Call::Get { queue, .. }, _) => Fact::GetEnded { lane, queue, outcome },
+                (Call::TaskDone(queue), Outcome::Done) => Fact::TaskDone { lane, queue },
                 _ => Fact::OtherEnded { lane },
             },
             Event::Overdue { lane } => Fact::Overdue { lane },
@@ -237,9 +251,15 @@ impl Ledger {
                     Operation::Close { queue } | Operation::JoinThread { queue } => {
                         Call::Close(queue)
                     }
+                    Operation::TaskDone { queue } => Call::TaskDone(queue),
+                    Operation::JoinQueue { queue } => Call::JoinQueue(queue),
                     _ => Call::Other,
                 };
                 self.enter(lane, call, limit);
+            }
+            Fact::TaskDone { lane, queue } => {
+                self.enter(lane, Call::None, Timeout::Never);
+                self.hold(lane, queue, -1);
             }
             Fact::OtherEnded { lane } => self.enter(lane, Call::None, Timeout::Never),
             Fact::Died { process, exit } => self.died(process, exit),
@@ -278,6 +298,7 @@ impl Ledger {
                 }
             }
         }
+        self.hold(lane, queue, 1);
         if let Some(record) = self.items.get_mut(usize::from(item.0)) {
             record.got = true;
             record.settle();
@@ -337,6 +358,16 @@ impl Ledger {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// A lane's process holds so many tasks more.
+    fn hold(&mut self, lane: LaneId, queue: QueueId, more: i16) {
+        let counts = self.shape.0.joinable.get(usize::from(queue.0)) == Some(&true);
+        let Some(process) = self.process_of(lane).filter(|_| counts) else { return };
+        let index = usize::from(process.0) * self.shape.0.maxsize.len() + usize::from(queue.0);
+        if let Some(held) = self.held.get_mut(index) {
+            *held = held.saturating_add(more);
         }
     }
 
@@ -444,6 +475,17 @@ impl Ledger {
 
     pub(super) fn queues(&self) -> impl Iterator<Item = QueueId> + use<> {
         (0u8..).take(self.takes.len()).map(QueueId)
+    }
+
+    /// Whether somebody who was not killed can still report a task of a queue done: one that its
+    /// process holds, or one that may be there to be got.
+    pub(super) fn has_open_task(&self, queue: QueueId) -> bool {
+        let queues = self.shape.0.maxsize.len();
+        let held = self.held.iter().skip(usize::from(queue.0)).step_by(queues.max(1));
+        let open = |(held, life): (&i16, &Life)| *life != Life::Killed && *held > 0;
+        let mut items = self.items_of(queue);
+        let inside = |item| self.is_owed(item) && !self.is_absent(item);
+        items.any(inside) || held.zip(&self.lives).any(open)
     }
 
     /// The most items that a queue may hold; none is no bound.

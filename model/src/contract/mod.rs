@@ -50,6 +50,7 @@ mod no_loss;
 mod no_survivor_blocked;
 mod order;
 mod prove;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod timeouts;
@@ -67,6 +68,7 @@ use no_loss::NoLoss;
 use no_survivor_blocked::NoSurvivorBlocked;
 use order::Order;
 pub use prove::{Historic, Judged, JudgedState, Verdict, prove, prove_these};
+use tasks::Tasks;
 use timeouts::Timeouts;
 
 use crate::clone::clone_by_field;
@@ -94,6 +96,7 @@ pub struct Monitor {
     timeouts: Timeouts,
     capacity: Capacity,
     exit_ends: ExitEnds,
+    tasks: Tasks,
 }
 
 clone_by_field!(Monitor {
@@ -109,7 +112,8 @@ clone_by_field!(Monitor {
     no_survivor_blocked,
     timeouts,
     capacity,
-    exit_ends
+    exit_ends,
+    tasks
 });
 
 /// How guarantees were broken: kept to be told, and no part of what is compared.
@@ -131,7 +135,7 @@ impl Hash for Found {
 impl Monitor {
     /// A monitor of everything, before the first event.
     pub fn new(program: &Program) -> Self {
-        Self::watching(program, Guarantee::JUDGED.into_iter().collect())
+        Self::watching(program, Guarantee::judged(program))
     }
 
     /// A monitor of some guarantees only, which has fewer states.
@@ -150,6 +154,7 @@ impl Monitor {
             timeouts: Timeouts,
             capacity: Capacity::new(&ledger),
             exit_ends: ExitEnds,
+            tasks: Tasks,
             ledger,
         }
     }
@@ -216,6 +221,7 @@ impl Monitor {
             self.timeouts.conclude(ledger, end),
             self.capacity.conclude(ledger, end),
             self.exit_ends.conclude(ledger, end),
+            self.tasks.conclude(ledger, end),
         ];
         let at_end = at_end.into_iter().flatten();
         let fresh = at_end.filter(|violation| self.watches(violation.guarantee));

@@ -132,17 +132,18 @@ impl<M: Machine> fmt::Debug for Verdict<M> {
 
 /// Proves or breaks every guarantee that a queue can keep, in one exploration.
 pub fn prove<M: Historic>(machine: &M, limits: Limits) -> Vec<(Guarantee, Verdict<M>)> {
-    prove_these(machine, limits, Guarantee::JUDGED.into_iter().collect())
+    prove_these(machine, limits, Guarantee::judged(machine.program()))
 }
 
 /// Proves or breaks some guarantees, in one exploration. It ends as soon as all are broken.
-/// Those that are not [judged](Guarantee::JUDGED) get no verdict.
+/// Those that are not [judged](Guarantee::judged) get no verdict.
 pub fn prove_these<M: Historic>(
     machine: &M,
     limits: Limits,
     guarantees: GuaranteeSet,
 ) -> Vec<(Guarantee, Verdict<M>)> {
-    let is_judged = |guarantee: &Guarantee| Guarantee::JUDGED.contains(guarantee);
+    let judged = Guarantee::judged(machine.program());
+    let is_judged = |guarantee: &Guarantee| judged.contains(*guarantee);
     let guarantees: GuaranteeSet = guarantees.iter().filter(is_judged).collect();
     let judged = Judged::new(machine, guarantees);
     let mut broken = Broken { all: guarantees, set: GuaranteeSet::NONE, first: Vec::new() };

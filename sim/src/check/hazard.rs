@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use midput_model::event::Event;
 use midput_model::program::{
-    Exit, ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, Timeout,
+    Exit, ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, Timeout,
 };
 use midput_model::queue::classic::{
     Classic, Entry, HEADER_BYTES, LaneState, Lock, Point, Shared, State,
@@ -22,6 +22,8 @@ pub struct HazardWatch {
     survived: bool,
     /// The items whose frames were written whole: what is lost of them later, a reader lost.
     handed_over: Vec<ItemId>,
+    /// Items got from a joinable queue and not reported done, by process.
+    held: Vec<(ProcessId, QueueId, i32)>,
 }
 
 impl HazardWatch {
@@ -30,6 +32,7 @@ impl HazardWatch {
         self.empty_though_not = false;
         self.survived = false;
         self.handed_over.clear();
+        self.held.clear();
     }
 
     /// One action of the model: the lane that did a step and where it had stood, if it was one,
@@ -48,6 +51,10 @@ impl HazardWatch {
                 self.gave_up(machine, state);
             }
             Some((lane, point)) if point.writes() => self.wrote(state.lane(lane)),
+            Some((lane, Point::GetDecode)) => self.got(machine, state, lane),
+            Some((lane, Point::DoneTake)) if result == StepResult::Done => {
+                self.reported(machine, state, lane);
+            }
             _ => {}
         }
         if !events.is_empty() {
@@ -66,6 +73,30 @@ impl HazardWatch {
         }
     }
 
+    /// A lane has got an item: where its queue counts tasks, its process holds one more.
+    fn got(&mut self, machine: &Classic, state: &State, lane: LaneId) {
+        let Some(&Outcome::Item(item)) = state.lane(lane).results.last() else { return };
+        let queue = machine.program().items[usize::from(item.0)].queue;
+        if state.queue(queue).tasks.is_some() {
+            self.hold(machine.lanes()[usize::from(lane.0)].process, queue, 1);
+        }
+    }
+
+    /// A lane has taken one from the counter of unfinished tasks.
+    fn reported(&mut self, machine: &Classic, state: &State, lane: LaneId) {
+        let queue = machine.queue_at(state, lane);
+        self.hold(machine.lanes()[usize::from(lane.0)].process, queue, -1);
+    }
+
+    fn hold(&mut self, process: ProcessId, queue: QueueId, more: i32) {
+        let of =
+            |(other, at, _): &&mut (ProcessId, QueueId, i32)| (*other, *at) == (process, queue);
+        match self.held.iter_mut().find(of) {
+            Some((.., held)) => *held += more,
+            None => self.held.push((process, queue, more)),
+        }
+    }
+
     fn happened(&mut self, state: &State, events: &[Event]) {
         if events.iter().any(|event| matches!(event, Event::Death { .. })) {
             self.survived |= state.processes.iter().any(|it| it.state.is_alive());
@@ -79,13 +110,14 @@ impl HazardWatch {
             found.insert(Hazard::H11);
         }
         if self.survived {
-            let view = View { machine, state, handed_over: &self.handed_over };
+            let view = View { machine, state, watch: self };
             view.slots(&mut found);
             view.items(&mut found);
             view.locks(&mut found);
             view.frames(&mut found);
+            view.tasks(&mut found);
         }
-        View { machine, state, handed_over: &self.handed_over }.blocked(&mut found);
+        View { machine, state, watch: self }.blocked(&mut found);
         found
     }
 }
@@ -101,7 +133,7 @@ fn frame_bytes(machine: &Classic, item: ItemId) -> u32 {
 struct View<'a> {
     machine: &'a Classic,
     state: &'a State,
-    handed_over: &'a [ItemId],
+    watch: &'a HazardWatch,
 }
 
 impl View<'_> {
@@ -158,7 +190,7 @@ impl View<'_> {
             let waits = |entry: &Entry| *entry == Entry::Item(item);
             let lanes = self.machine.lanes().iter().zip(&self.state.lanes);
             let mut feeders = lanes.filter(|(lane, _)| matches!(lane.role, LaneRole::Feeder(_)));
-            let safe = self.handed_over.contains(&item)
+            let safe = self.watch.handed_over.contains(&item)
                 || feeders.any(|(_, lane)| lane.item == Some(item))
                 || self.state.locals.iter().any(|local| local.buffer.iter().any(waits));
             if !safe {
@@ -205,6 +237,51 @@ impl View<'_> {
                 found.insert(Hazard::H5);
             }
         }
+    }
+
+    /// H9: a task is unfinished that nobody who was not killed holds or can get, or the lock of the
+    /// counter is a dead lane's (`X8`). H10: a notifier waits for a dead sleeper (`X9`).
+    fn tasks(&self, found: &mut BTreeSet<Hazard>) {
+        for (index, queue) in (0u8..).map(QueueId).zip(&self.state.queues) {
+            let Some(tasks) = queue.tasks else { continue };
+            let orphaned =
+                tasks.lock.holder.is_some_and(|holder| self.is_dead(self.process_of(holder)));
+            let runs = queue.content.iter();
+            let whole = runs.filter(|run| run.from == 0 && self.will_be_whole(run.item, run.to));
+            let inside = whole.count();
+            let open = inside + self.carried(index) + self.held_tasks(index);
+            if orphaned || tasks.unfinished.value() as usize > open {
+                found.insert(Hazard::H9);
+            }
+        }
+        if self.state.lanes.iter().any(|lane| lane.point == Point::NotifyAwait) {
+            found.insert(Hazard::H10);
+        }
+    }
+
+    /// Items of a queue that a process which was not killed has in its buffer, sends or receives.
+    fn carried(&self, queue: QueueId) -> usize {
+        let program = self.machine.program();
+        let of_queue = |item: &ItemId| program.items[usize::from(item.0)].queue == queue;
+        let lanes = self.machine.lanes().iter().zip(&self.state.lanes);
+        let in_hand = lanes.filter(|(lane, state)| {
+            !self.is_killed(lane.process) && state.item.as_ref().is_some_and(of_queue)
+        });
+        let processes = (0u8..).map(ProcessId).take(self.state.processes.len());
+        let living = processes.filter(|&process| !self.is_killed(process));
+        let buffers = living.flat_map(|process| &self.state.local(process, queue).buffer);
+        in_hand.count() + buffers.filter(|entry| matches!(entry, Entry::Item(_))).count()
+    }
+
+    /// Items of a queue that processes which were not killed have got and not reported done.
+    fn held_tasks(&self, queue: QueueId) -> usize {
+        let held = self.watch.held.iter();
+        let held = held.filter(|(process, of, _)| *of == queue && !self.is_killed(*process));
+        held.map(|(.., tasks)| usize::try_from(*tasks).unwrap_or(0)).sum()
+    }
+
+    fn is_killed(&self, process: ProcessId) -> bool {
+        matches!(self.state.process(process).state.exit(), Some(Exit::Signal(_)))
     }
 
     /// H6: part of a frame, and nobody who will write the rest (`X2`).
@@ -282,6 +359,7 @@ fn owns_a_slot(lane: &LaneState, untimed: bool) -> bool {
     match lane.point {
         point if point.writes() => true,
         Point::PutLock
+        | Point::PutTasksLock
         | Point::PutStart
         | Point::PutAppend
         | Point::FeedEncode

@@ -267,6 +267,11 @@ impl Classic {
         self.plans[usize::from(lane.0)].process
     }
 
+    /// The queue that a lane's next step is about; the first where it is about none.
+    pub fn queue_at(&self, state: &State, lane: LaneId) -> QueueId {
+        self.queue_of(state, lane)
+    }
+
     /// Which of CPython's queues a queue is.
     fn kind(&self, queue: QueueId) -> QueueKind {
         self.program.queues.get(usize::from(queue.0)).map_or(QueueKind::Queue, |it| it.kind)
