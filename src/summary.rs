@@ -73,22 +73,30 @@ fn sites_text(report: &Report) -> String {
     }
 }
 
-/// The parts of the protocol and their steps, in their order.
-const PARTS: &[(&str, &[&str])] = &[
+/// A part of the protocol: its name, whether its lane is a feeder, whether every queue has it, and
+/// its steps in their order.
+type Part = (&'static str, bool, bool, &'static [&'static str]);
+
+const PARTS: &[Part] = &[
     (
         "put",
+        false,
+        true,
         &[
             "put",
             "sem.acquire",
             "notempty.lock",
             "feeder.start",
             "buffer.append",
+            "unfinished.release",
             "notempty.notify",
             "notempty.unlock",
         ],
     ),
     (
         "feeder",
+        true,
+        true,
         &[
             "notempty.lock",
             "notempty.wait",
@@ -107,6 +115,8 @@ const PARTS: &[(&str, &[&str])] = &[
     ),
     (
         "get",
+        false,
+        true,
         &[
             "get",
             "rlock.acquire",
@@ -118,9 +128,45 @@ const PARTS: &[(&str, &[&str])] = &[
             "decode",
         ],
     ),
+    (
+        "tasks",
+        false,
+        false,
+        &[
+            "cond.acquire",
+            "unfinished.acquire",
+            "unfinished.value",
+            "sleeping.release",
+            "wait.acquire",
+            "woken.release",
+            "wait.check",
+            "woken.drain",
+            "sleeping.drain",
+            "sleeping.acquire",
+            "wait.release",
+            "woken.acquire",
+            "wait.drain",
+            "cond.release",
+        ],
+    ),
+    (
+        "simple",
+        false,
+        false,
+        &[
+            "encode",
+            "wlock.acquire",
+            "write-frame",
+            "write-header",
+            "write-body",
+            "wlock.release",
+            "reader.close",
+            "writer.close",
+        ],
+    ),
 ];
 
-/// How often a kill landed at each step of put, feeder and get, in each world.
+/// How often a kill landed at each step of each part, in each world.
 fn sites(reports: &[Report]) {
     let mut counts: BTreeMap<(World, bool, &str), u64> = BTreeMap::new();
     for report in reports {
@@ -139,10 +185,18 @@ fn sites(reports: &[Report]) {
         (world, ran)
     });
     outln!("kills landed at each step ({})", worlds.map(|(world, _)| world.name()).join("/"));
-    for (part, steps) in PARTS {
-        let cells = steps.iter().map(|step| {
+    for (part, feeder, always, steps) in PARTS {
+        let landed = |step: &&str| {
+            worlds.iter().any(|(world, _)| counts.contains_key(&(*world, *feeder, *step)))
+        };
+        if !always && !steps.iter().any(|step| landed(step)) {
+            continue;
+        }
+        // What only some queues have is listed where it was hit.
+        let steps = steps.iter().filter(|step| **step != "unfinished.release" || landed(step));
+        let cells = steps.map(|step| {
             let counts = worlds.map(|(world, ran)| {
-                let count = counts.get(&(world, *part == "feeder", *step)).copied();
+                let count = counts.get(&(world, *feeder, *step)).copied();
                 if ran { count.unwrap_or(0).to_string() } else { "-".to_owned() }
             });
             format!("{step} {}", counts.join("/"))

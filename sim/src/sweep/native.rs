@@ -95,7 +95,9 @@ fn replay(machine: &Classic, consistent: &Consistent) -> Replayed {
     for action in &consistent.actions {
         if let classic::Action::Kill { process, .. } = *action {
             for queue in &state.queues {
+                let condition = queue.tasks.as_ref().map(|tasks| ("condlock", &tasks.lock));
                 let locks = [("rlock", &queue.read_lock), ("wlock", &queue.write_lock)];
+                let locks = locks.into_iter().chain(condition);
                 let of_victim = locks.into_iter().filter(|(_, lock)| {
                     lock.holder.is_some_and(|holder| {
                         machine.lanes()[usize::from(holder.0)].process == process
