@@ -96,6 +96,20 @@ impl Classic {
             Point::PutLock | Point::SentinelLock | Point::FeedLock | Point::FeedWake => {
                 on.extend(state.local(process, self.queue_of(state, lane)).locked_by);
             }
+            Point::PutTasksLock | Point::DoneLock | Point::JoinLock | Point::WaitLock => {
+                let tasks = state.queue(self.queue_of(state, lane)).tasks;
+                because = self.held_by(state, tasks.and_then(|tasks| tasks.lock.holder), &mut on);
+            }
+            Point::WaitAcquire => {
+                let tasks = state.queue(self.queue_of(state, lane)).tasks;
+                let left = tasks.map_or(0, |tasks| tasks.unfinished.value());
+                because = match left {
+                    0 => "every task is done, and nobody wakes it".to_owned(),
+                    1 => "1 task is not reported done".to_owned(),
+                    left => format!("{left} tasks are not reported done"),
+                };
+            }
+            Point::NotifyAwait => "a sleeper that it woke is dead".clone_into(&mut because),
             Point::PutAcquire => because = self.who_gets(state, lane, "no slot is given back"),
             point if point.writes() => {
                 what.push_str(", pipe full");
