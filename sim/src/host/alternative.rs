@@ -1,5 +1,6 @@
 //! What can happen next, and what was chosen.
 
+use arrayvec::ArrayVec;
 use midput_model::program::{LaneId, ProcessId, Signal};
 
 use super::Directives;
@@ -87,13 +88,34 @@ pub(crate) fn describe(
     Choice { index, of, alternative, step, occurrence }
 }
 
-/// The lanes that can do their step, where nothing else can happen.
-pub(super) fn list_lanes(mut can: u64, alternatives: &mut Vec<Alternative>) {
-    alternatives.clear();
+/// The lanes of a set, as alternatives.
+pub(crate) fn lanes(mut can: u64) -> ArrayVec<Alternative, 64> {
+    let mut alternatives = ArrayVec::new();
     while can != 0 {
         alternatives.push(Alternative::Lane(first_of(can)));
         can &= can - 1;
     }
+    alternatives
+}
+
+/// The lane of a set that has so many before it.
+#[inline]
+pub(super) fn nth_of(mut lanes: u64, before: usize) -> LaneId {
+    for _ in 0..before {
+        lanes &= lanes - 1;
+    }
+    first_of(lanes)
+}
+
+/// How many lanes a set has: few, most often, so that counting them one by one is soon done.
+#[inline]
+pub(super) fn count_of(mut lanes: u64) -> usize {
+    let mut count = 0;
+    while lanes != 0 {
+        lanes &= lanes - 1;
+        count += 1;
+    }
+    count
 }
 
 /// The first of a set of lanes, which has one.
@@ -111,7 +133,8 @@ pub(super) fn list(
     directives: Option<&Directives>,
     alternatives: &mut Vec<Alternative>,
 ) {
-    list_lanes(enabled & !kept, alternatives);
+    alternatives.clear();
+    alternatives.extend(lanes(enabled & !kept));
     let waiting = !enabled & !kept;
     if time_any {
         let all = (0u8..).take(kernel.lane_count()).map(LaneId);

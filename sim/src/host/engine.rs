@@ -4,10 +4,10 @@
 use midput_model::mutant::Mutant;
 use midput_model::program::{LaneId, ProcessId, Signal};
 
-use super::alternative::{Alternative, Choice, describe, first_of, list, list_lanes};
+use super::alternative::{Alternative, Choice, count_of, describe, first_of, list, nth_of};
 use super::directive::Directives;
 use crate::check::{Divergence, Observers};
-use crate::kernel::{Grant, Kernel, Record, with_kernel};
+use crate::kernel::{Grant, Kernel, with_kernel};
 use crate::schedule::{Halt, ReplayDiverged, Strategy};
 
 /// How a run ended.
@@ -78,6 +78,8 @@ pub struct Engine<'a> {
     watched: bool,
     /// Whether the strategy is asked at every step.
     every_step: bool,
+    /// Whether nothing can happen but that lanes do their steps and signalled processes die.
+    plain: bool,
     steps: u64,
     /// Whether the transfer of the lane that is polled now is cut short by force.
     forced: bool,
@@ -94,10 +96,13 @@ impl<'a> Engine<'a> {
     ) -> Self {
         memory.choices.clear();
         with_kernel(|kernel| kernel.mutant = settings.mutant);
+        let directed = !directives.is_empty();
+        let every_step = strategy.wants_every_step();
         Self {
-            directed: !directives.is_empty(),
+            directed,
             watched: observers.watch(),
-            every_step: strategy.wants_every_step(),
+            every_step,
+            plain: !directed && !settings.time_any && !every_step,
             memory,
             strategy,
             directives,
@@ -122,6 +127,7 @@ impl<'a> Engine<'a> {
 
     /// Goes on to the next lane that moves, or to the end. It is called first when the first lane
     /// has come to its first step, and then each time that what it has asked for is done.
+    #[inline]
     pub fn turn(&mut self) -> Turn {
         with_kernel(|kernel| self.go_on(kernel))
     }
@@ -132,17 +138,21 @@ impl<'a> Engine<'a> {
         if kernel.started > 0 {
             return Turn::Started;
         }
-        if let Some(record) = kernel.last.take()
-            && let Err(ending) = self.stepped(kernel, &record)
+        if kernel.noting
+            && let Err(ending) = self.stepped(kernel)
         {
             return Turn::Over(ending);
         }
         loop {
             if self.steps >= self.settings.steps_max {
-                return Turn::Over(Box::new(Ending::StepLimit));
+                return Turn::Over(step_limit());
             }
             self.steps += 1;
-            match self.one(kernel) {
+            let enabled = kernel.settle();
+            let plain = self.plain && !self.watched && !kernel.signals_under_way();
+            let done =
+                if plain { self.one_lane(kernel, enabled) } else { self.one(kernel, enabled) };
+            match done {
                 Ok(Some(lane)) => return Turn::Poll(lane),
                 Ok(None) => {}
                 Err(ending) => return Turn::Over(ending),
@@ -158,14 +168,13 @@ impl<'a> Engine<'a> {
     /// The ending, where the run is over.
     pub fn happens(&mut self, alternative: Alternative) -> Result<Option<LaneId>, Box<Ending>> {
         with_kernel(|kernel| {
-            if let Some(record) = kernel.last.take() {
-                self.stepped(kernel, &record)?;
-            }
+            self.stepped(kernel)?;
             if self.steps >= self.settings.steps_max {
-                return Err(Box::new(Ending::StepLimit));
+                return Err(step_limit());
             }
             self.steps += 1;
-            self.observers.enabled(kernel, kernel.enabled(), 0).map_err(diverged)?;
+            let enabled = kernel.settle();
+            self.observers.enabled(kernel, enabled, 0).map_err(diverged)?;
             self.carry_out(kernel, alternative)
         })
     }
@@ -190,7 +199,9 @@ impl<'a> Engine<'a> {
     }
 
     /// What the last step was is told to everybody.
-    fn stepped(&mut self, kernel: &mut Kernel, record: &Record) -> Result<(), Box<Ending>> {
+    #[inline(never)]
+    fn stepped(&mut self, kernel: &mut Kernel) -> Result<(), Box<Ending>> {
+        let Some(record) = &kernel.last.take() else { return Ok(()) };
         let grant = kernel.granted;
         if self.directed {
             let completes = kernel.completed(record);
@@ -212,20 +223,18 @@ impl<'a> Engine<'a> {
     }
 
     /// One choice and what it leads to: a lane to poll, or something that is done already.
-    fn one(&mut self, kernel: &mut Kernel) -> Result<Option<LaneId>, Box<Ending>> {
-        let enabled = kernel.enabled();
+    #[inline(never)]
+    fn one(&mut self, kernel: &mut Kernel, enabled: u64) -> Result<Option<LaneId>, Box<Ending>> {
         let kept = if self.directed { kernel.kept(self.directives) } else { 0 };
         if self.watched {
             self.observers.enabled(kernel, enabled, kept).map_err(diverged)?;
         }
-        let time_any = self.settings.time_any;
-        let plain = !self.directed && !time_any && !self.every_step;
-        if plain && !kernel.signals_under_way() {
-            return self.one_lane(kernel, enabled);
+        if self.plain && !kernel.signals_under_way() {
+            return self.one_lane_watched(kernel, enabled);
         }
         let alternatives = &mut self.memory.alternatives;
         let directives = self.directed.then_some(&*self.directives);
-        list(kernel, enabled, kept, time_any, directives, alternatives);
+        list(kernel, enabled, kept, self.settings.time_any, directives, alternatives);
         if self.every_step && alternatives.is_empty() {
             alternatives.push(Alternative::Pass);
         }
@@ -242,7 +251,17 @@ impl<'a> Engine<'a> {
         self.carry_out(kernel, chosen)
     }
 
-    /// The same where nothing can happen but that a lane does its step, which is most often so.
+    #[inline(never)]
+    fn one_lane_watched(
+        &mut self,
+        kernel: &mut Kernel,
+        can: u64,
+    ) -> Result<Option<LaneId>, Box<Ending>> {
+        self.one_lane(kernel, can)
+    }
+
+    /// The same where nobody watches and nothing can happen but that a lane does its step, which is most often so.
+    #[inline(always)]
     fn one_lane(&mut self, kernel: &mut Kernel, can: u64) -> Result<Option<LaneId>, Box<Ending>> {
         if can == 0 {
             return self.pass(kernel).map(Some);
@@ -251,25 +270,19 @@ impl<'a> Engine<'a> {
         if can.is_power_of_two() {
             self.strategy.passed(Alternative::Lane(lane));
         } else {
-            list_lanes(can, &mut self.memory.alternatives);
-            let index = self.choose(kernel)?;
-            if let Alternative::Lane(chosen) = self.memory.alternatives[index] {
-                lane = chosen;
-            }
-            self.record(kernel, index, Alternative::Lane(lane));
+            let of = count_of(can);
+            let index = self.strategy.choose_lane(kernel, can, of).map_err(halted)?.min(of - 1);
+            lane = nth_of(can, index);
+            self.memory.choices.push(describe(kernel, index, of, Alternative::Lane(lane)));
         }
-        self.grant(kernel, lane, Grant::Plain);
+        self.forced = false;
+        kernel.let_go(lane, Grant::Plain);
         Ok(Some(lane))
     }
 
     /// The strategy chooses among the alternatives.
     fn choose(&mut self, kernel: &Kernel) -> Result<usize, Box<Ending>> {
-        self.strategy.choose(kernel, &self.memory.alternatives).map_err(|halt| {
-            Box::new(match halt {
-                Halt::Diverged(diverged) => Ending::Replay(diverged),
-                Halt::Redundant => Ending::Redundant,
-            })
-        })
+        self.strategy.choose(kernel, &self.memory.alternatives).map_err(halted)
     }
 
     /// What was chosen belongs to the case where there was something else.
@@ -340,10 +353,11 @@ impl<'a> Engine<'a> {
     }
 
     /// Time passes to the earliest deadline; without one the run is over.
+    #[inline(never)]
     fn pass(&mut self, kernel: &mut Kernel) -> Result<LaneId, Box<Ending>> {
         let kept = kernel.kept(self.directives);
         if let Some((lane, deadline)) = kernel.next_deadline(kept) {
-            kernel.clock = kernel.clock.max(deadline);
+            kernel.pass_to(deadline);
             self.strategy.passed(Alternative::Expire(lane));
             self.grant(kernel, lane, Grant::Expired);
             return Ok(lane);
@@ -354,6 +368,19 @@ impl<'a> Engine<'a> {
             Ok(()) => Ending::Stuck,
         }))
     }
+}
+
+#[cold]
+fn step_limit() -> Box<Ending> {
+    Box::new(Ending::StepLimit)
+}
+
+#[cold]
+fn halted(halt: Halt) -> Box<Ending> {
+    Box::new(match halt {
+        Halt::Diverged(diverged) => Ending::Replay(diverged),
+        Halt::Redundant => Ending::Redundant,
+    })
 }
 
 fn diverged(divergence: Box<Divergence>) -> Box<Ending> {

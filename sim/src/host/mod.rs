@@ -6,8 +6,8 @@ mod directive;
 mod engine;
 mod poll;
 
-pub(crate) use alternative::describe;
 pub use alternative::{Alternative, Choice};
+pub(crate) use alternative::{describe, lanes};
 pub use directive::{Anywhere, Directives, Landed};
 pub use engine::{Ending, Engine, Memory, Settings, Turn};
 pub use poll::{Host, Ran, prepare};

@@ -200,17 +200,18 @@ impl Host {
         let (futures, memory) = (&mut self.futures, &mut self.memory);
         let mut engine = Engine::new(memory, strategy, directives, observers, settings);
         place(futures, LaneId(0), main);
-        poll(futures, LaneId(0), &mut engine);
+        let mut context = Context::from_waker(Waker::noop());
+        poll(futures, LaneId(0), &mut engine, &mut context);
         let ending = match engine.begin() {
             Err(ending) => *ending,
             Ok(()) => loop {
                 match engine.turn() {
-                    Turn::Poll(lane) => poll(futures, lane, &mut engine),
+                    Turn::Poll(lane) => poll(futures, lane, &mut engine, &mut context),
                     Turn::Started => {
                         while let Some((lane, future)) = take_spawned() {
                             place(futures, lane, future);
                             engine.begins(lane);
-                            poll(futures, lane, &mut engine);
+                            poll(futures, lane, &mut engine, &mut context);
                         }
                     }
                     Turn::Over(ending) => break *ending,
@@ -246,10 +247,15 @@ fn place(futures: &mut Vec<Option<LaneFuture>>, lane: LaneId, future: LaneFuture
 
 /// Polls a lane once: it does its step and goes on to its next.
 #[inline]
-fn poll(futures: &mut [Option<LaneFuture>], lane: LaneId, engine: &mut Engine<'_>) {
+fn poll(
+    futures: &mut [Option<LaneFuture>],
+    lane: LaneId,
+    engine: &mut Engine<'_>,
+    context: &mut Context<'_>,
+) {
     let Some(future) = futures.get_mut(usize::from(lane.0)) else { return };
     let Some(body) = future else { return };
-    let ended = body.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    let ended = body.as_mut().poll(context).is_ready();
     if ended {
         *future = None;
     }

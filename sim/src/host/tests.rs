@@ -51,6 +51,58 @@ fn observers(program: &Arc<Program>) -> Observers {
 }
 
 #[test]
+fn one_thread_too_many_is_refused_as_linux_does() {
+    use midput_real::os::{Os, Site};
+
+    let body = async {
+        let os = crate::kernel::SimulatedOs;
+        for thread in 1..64 {
+            let started = os.thread_start("T", || async {}, Site::new("thread.start")).await;
+            assert!(started.is_ok(), "thread {thread}");
+        }
+        let refused = os.thread_start("T", || async {}, Site::new("thread.start")).await;
+        assert_eq!(refused.map(|_| ()).map_err(|error| error.raw_os_error()), Err(Some(11)));
+    };
+    let ran = Host::default().run_body(
+        body,
+        &mut Random::new(1, 1),
+        &mut Directives::default(),
+        &mut Observers::default(),
+        Settings::default(),
+    );
+    assert!(matches!(ran.ending, Ending::AllEnded), "{:?}", ran.ending);
+}
+
+#[test]
+fn a_reader_that_waits_sees_the_last_writer_close() {
+    use midput_real::os::{Os, Site};
+
+    let body = || async {
+        let os = crate::kernel::SimulatedOs;
+        let (reader, writer) = os.pipe().unwrap();
+        let reads = move || async move {
+            let read = os.read(&reader, &mut [0; 4], Site::new("read")).await;
+            assert_eq!(read.unwrap(), 0);
+        };
+        let thread = os.thread_start("T", reads, Site::new("thread.start")).await.unwrap();
+        os.point(Site::new("before")).await;
+        os.point(Site::new("and after the read has begun to wait")).await;
+        os.close(&writer, Site::new("close")).await.unwrap();
+        os.thread_join(&thread, Site::new("thread.join")).await;
+    };
+    for case in 0..20 {
+        let ran = Host::default().run_body(
+            body(),
+            &mut Random::new(1, case),
+            &mut Directives::default(),
+            &mut Observers::default(),
+            Settings::default(),
+        );
+        assert!(matches!(ran.ending, Ending::AllEnded), "{:?}", ran.ending);
+    }
+}
+
+#[test]
 fn random_schedules_of_the_classic_queue_are_in_lockstep_with_its_model() {
     let program = producer_and_consumer(&[16, 200_000, 30], 2);
     let mut observers = observers(&program);

@@ -33,6 +33,7 @@ impl Kernel {
     /// are (`LC11`).
     fn end_process(&mut self, process: ProcessId) {
         let Some(exit) = self.process_state(process).exit() else { return };
+        self.dying &= !(1 << process.0);
         for index in (0u8..).take(self.lanes.len()) {
             let lane = &self.lanes[usize::from(index)];
             if lane.process == process && lane.begun {
@@ -59,6 +60,7 @@ impl Kernel {
         let lane = &mut self.lanes[usize::from(lane.0)];
         lane.ended = true;
         lane.parked = None;
+        self.everybody_is_doubtful();
     }
 
     /// Whether every process that was started is dead.

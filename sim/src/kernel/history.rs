@@ -28,8 +28,10 @@ impl Kernel {
     }
 
     /// Lets a lane do the step that it stands at.
+    #[inline]
     pub(crate) fn let_go(&mut self, lane: LaneId, grant: Grant) {
         self.last = None;
+        self.leaves(lane);
         self.current = lane;
         self.granted = grant;
     }
@@ -41,7 +43,7 @@ impl Kernel {
 
     /// Whether some process was sent a signal and is not dead yet.
     pub(crate) fn signals_under_way(&self) -> bool {
-        self.processes.iter().any(|it| matches!(it.state, ProcessState::Dying(_)))
+        self.dying != 0
     }
 
     /// Whether a lane has begun, whatever has become of it.

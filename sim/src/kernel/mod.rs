@@ -12,19 +12,22 @@ use std::time::Duration;
 
 use midput_model::event::Event;
 use midput_model::mutant::{Change, Mutant};
-use midput_model::os::pipe::{Pipe, Taken, Written};
+use midput_model::os::pipe::Pipe;
 use midput_model::os::process::ProcessState;
 use midput_model::os::semaphore::Semaphore;
 use midput_model::program::{Exit, LaneId, ProcessId, Signal};
 use midput_model::step::StepResult;
 use midput_real::os::{Site, Wait};
 
+use able::Able;
 pub(crate) use footprint::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Memory, lane_bits};
 pub use footprint::{Bits, Cells};
 pub use layout::Layout;
+use objects::count;
 pub(crate) use os::set_launch;
 pub use os::{SimulatedOs, take_spawned, with_kernel};
 
+mod able;
 mod death;
 mod footprint;
 mod history;
@@ -152,9 +155,23 @@ pub(crate) struct KernelLane {
     /// The step that it stands at; that which it is doing, while it runs.
     pub parked: Option<Parked>,
     /// How often it came to each step name, in this run.
-    pub occurrences: Vec<(&'static str, u32)>,
-    /// Where the next step stands among them, if it comes as before.
-    next: usize,
+    occurrences: Vec<Occurrences>,
+    /// Where the latest step stands among them, if there is one, and where the one that is
+    /// expected after it.
+    latest: usize,
+    expected: usize,
+}
+
+/// What is not known of [`Occurrences::next`].
+const UNKNOWN: u32 = u32::MAX;
+
+/// How often a lane has come to steps of one name.
+#[derive(Clone, Copy, Debug)]
+struct Occurrences {
+    step: &'static str,
+    count: u32,
+    /// Where the step stands that came after this one the first time.
+    next: u32,
 }
 
 /// A process, as the kernel sees it.
@@ -236,6 +253,9 @@ pub struct Kernel {
     pub(crate) mutant: Option<Mutant>,
     /// What the code after each step touches of its process's memory.
     pub(crate) memory: Memory,
+    /// The processes that were sent a signal and are not dead yet, one bit for each.
+    dying: u64,
+    able: Able,
     /// What the run began with.
     layout: Option<Arc<Layout>>,
     /// Lanes of threads of earlier runs, for their memory.
@@ -261,6 +281,8 @@ impl Kernel {
             left: 0,
             mutant: None,
             memory: Memory::UNKNOWN,
+            dying: 0,
+            able: Able::NOBODY,
             layout: None,
             spare_lanes: Vec::new(),
         }
@@ -274,6 +296,8 @@ impl Kernel {
         self.monitors.clear();
         self.last = None;
         self.left = 0;
+        self.dying = 0;
+        self.able = Able::NOBODY;
         self.current = LaneId(0);
         self.events.clear();
         if self.layout.as_ref().is_some_and(|last| Arc::ptr_eq(last, layout)) {
@@ -353,137 +377,30 @@ impl Kernel {
         }
     }
 
-    /// The lanes whose step can be done now, one bit for each.
-    pub fn enabled(&self) -> u64 {
-        let mut enabled = 0;
-        for (index, lane) in self.lanes.iter().enumerate() {
-            if let Some(parked) = &lane.parked
-                && (self.is_available(index, &parked.request) || self.is_one_try(&parked.request))
-            {
-                enabled |= 1 << index;
-            }
-        }
-        enabled
-    }
-
-    fn is_one_try(&self, request: &Request) -> bool {
-        match wait_of(request) {
-            Some(Wait::Try) => true,
-            Some(Wait::Until(deadline)) => deadline <= self.clock,
-            _ => false,
-        }
-    }
-
-    #[inline]
-    fn is_available(&self, lane: usize, request: &Request) -> bool {
-        match *request {
-            Request::SemaphoreWait { semaphore, .. } => {
-                self.semaphores[semaphore].semaphore.value() > 0
-            }
-            Request::Read { descriptor } | Request::Poll { descriptor, .. } => {
-                self.is_readable(lane, descriptor)
-            }
-            Request::Write { descriptor, bytes, in_call } => {
-                self.is_writable(lane, descriptor, bytes, in_call)
-            }
-            Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
-            Request::MonitorWake { monitor } => self.is_woken(lane, monitor),
-            Request::ThreadJoin { lane } => self.lanes[usize::from(lane.0)].ended,
-            Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
-                self.process_state(process).exit().is_some()
-            }
-            Request::Point
-            | Request::SemaphorePost { .. }
-            | Request::SemaphoreValue { .. }
-            | Request::Close { .. }
-            | Request::MonitorUnlock { .. }
-            | Request::MonitorSleep { .. }
-            | Request::MonitorNotify { .. }
-            | Request::ThreadStart
-            | Request::ProcessStart
-            | Request::ProcessSignal { .. }
-            | Request::ProcessExit => true,
-        }
-    }
-
-    /// The pipe end that a descriptor of a lane's process is, unless it is closed.
-    fn lane_end(&self, lane: usize, descriptor: usize) -> Option<PipeEnd> {
-        let process = self.lanes[lane].process;
-        let descriptors = &self.processes[usize::from(process.0)].descriptors;
-        descriptors.get(descriptor).copied().flatten()
-    }
-
-    /// Whether a read does not wait. On a closed descriptor it does not: it fails.
-    #[inline(never)]
-    fn is_readable(&self, lane: usize, descriptor: usize) -> bool {
-        match self.lane_end(lane, descriptor) {
-            Some(PipeEnd::Reader(pipe)) => {
-                self.pipes[pipe].pipe.preview_read(1) != Taken::WouldBlock
-            }
-            _ => true,
-        }
-    }
-
-    /// Whether a write does not wait. On a closed descriptor it does not: it fails.
-    #[inline(never)]
-    fn is_writable(&self, lane: usize, descriptor: usize, bytes: u32, in_call: bool) -> bool {
-        let Some(PipeEnd::Writer(pipe)) = self.lane_end(lane, descriptor) else {
-            return true;
-        };
-        let pipe = &self.pipes[pipe].pipe;
-        let written =
-            if in_call { pipe.preview_continue_write(bytes) } else { pipe.preview_write(bytes) };
-        written != Written::WouldBlock
-    }
-
-    /// Whether a sleeper was notified and finds the lock free.
-    #[inline(never)]
-    fn is_woken(&self, lane: usize, monitor: usize) -> bool {
-        let monitor = &self.monitors[monitor];
-        let is_notified =
-            |&(sleeper, notified): &(LaneId, bool)| usize::from(sleeper.0) == lane && notified;
-        monitor.locked_by.is_none() && monitor.sleepers.iter().any(is_notified)
-    }
-
-    /// The first lane among those with the earliest deadline, and that deadline.
-    pub(crate) fn next_deadline(&self, held: u64) -> Option<(LaneId, Duration)> {
-        (0u8..)
-            .zip(&self.lanes)
-            .filter(|(index, _)| held & (1 << index) == 0)
-            .filter_map(|(index, lane)| {
-                let parked = lane.parked.as_ref()?;
-                match wait_of(&parked.request) {
-                    Some(Wait::Until(deadline)) => Some((deadline, LaneId(index))),
-                    _ => None,
-                }
-            })
-            .min()
-            .map(|(deadline, lane)| (lane, deadline))
-    }
-
-    /// How long a lane's wait may still last, where it has a deadline.
-    pub(crate) fn remaining(&self, lane: LaneId) -> Option<Duration> {
-        match wait_of(&self.parked(lane)?.request)? {
-            Wait::Until(deadline) => Some(deadline.saturating_sub(self.clock)),
-            _ => None,
-        }
-    }
-
-    /// Whether a lane waits for a deadline that has not come.
-    pub(crate) fn waits_for_deadline(&self, lane: LaneId) -> bool {
-        self.parked(lane)
-            .is_some_and(|parked| matches!(wait_of(&parked.request), Some(Wait::Until(_))))
-    }
-
     /// The lane comes to a step.
+    // As for the engine's turn: what lends the kernel is small enough to be inlined.
     #[inline(never)]
-    pub(crate) fn park(&mut self, request: Request, site: Site) {
+    pub(crate) fn park(&mut self, request: &Request, site: &Site) {
+        if let Some(mutant) = self.mutant
+            && let Some(change) = mutant.alters(site.name)
+        {
+            return self.park_altered(&altered(*request, change), site, change);
+        }
+        self.park_at(request, site, None);
+    }
+
+    #[cold]
+    fn park_altered(&mut self, request: &Request, site: &Site, change: Change) {
+        self.park_at(request, site, Some(change));
+    }
+
+    #[inline(always)]
+    fn park_at(&mut self, request: &Request, site: &Site, change: Option<Change>) {
+        self.comes_to(self.current, request);
         let lane = &mut self.lanes[usize::from(self.current.0)];
         let continues = site.offset > 0 || matches!(request, Request::Write { in_call: true, .. });
         let occurrence = lane.occurrence(site.name, !continues);
-        let change = self.mutant.and_then(|mutant| mutant.alters(site.name));
-        let request = change.map_or(request, |change| altered(request, change));
-        lane.parked = Some(Parked { request, site, occurrence, change });
+        lane.parked = Some(Parked { request: *request, site: *site, occurrence, change });
     }
 
     /// How the step is altered that the current lane does.
@@ -539,7 +456,8 @@ impl KernelLane {
             ended: false,
             parked: None,
             occurrences: Vec::new(),
-            next: 0,
+            latest: usize::MAX,
+            expected: 0,
         }
     }
 
@@ -549,29 +467,38 @@ impl KernelLane {
         self.ended = false;
         self.parked = None;
         // The names stay: most often it comes to the same steps again, in the same order.
-        self.occurrences.iter_mut().for_each(|(_, count)| *count = 0);
-        self.next = 0;
+        self.occurrences.iter_mut().for_each(|it| it.count = 0);
+        self.latest = usize::MAX;
+        self.expected = 0;
     }
 
     /// How often the lane has come to steps of this name, with this time where it counts.
     #[inline]
     fn occurrence(&mut self, step: &'static str, counts: bool) -> u32 {
         // Lanes go in circles: most often the step is the one that came after the latest before.
-        let is_next = self.occurrences.get(self.next).is_some_and(|it| ptr::eq(it.0, step));
-        let index = if is_next { self.next } else { self.find_or_add(step) };
-        self.next = index + 1;
-        let count = &mut self.occurrences[index].1;
-        *count += u32::from(counts);
-        *count
+        let is_expected =
+            self.occurrences.get(self.expected).is_some_and(|it| ptr::eq(it.step, step));
+        self.latest = if is_expected { self.expected } else { self.find_or_add(step) };
+        let occurrences = &mut self.occurrences[self.latest];
+        self.expected = occurrences.next as usize;
+        occurrences.count += u32::from(counts);
+        occurrences.count
     }
 
     #[cold]
     fn find_or_add(&mut self, step: &'static str) -> usize {
-        let found = self.occurrences.iter().position(|&(name, _)| name == step);
-        found.unwrap_or_else(|| {
-            self.occurrences.push((step, 0));
-            self.occurrences.len() - 1
-        })
+        let found = self.occurrences.iter().position(|it| it.step == step);
+        let index = found.unwrap_or_else(|| {
+            let index = self.occurrences.len();
+            self.occurrences.push(Occurrences { step, count: 0, next: UNKNOWN });
+            index
+        });
+        if let Some(latest) = self.occurrences.get_mut(self.latest)
+            && latest.next == UNKNOWN
+        {
+            latest.next = count(index);
+        }
+        index
     }
 }
 
@@ -592,15 +519,6 @@ fn altered(request: Request, change: Change) -> Request {
             Request::ProcessWait { process, wait: wait_again(wait) }
         }
         request => request,
-    }
-}
-
-fn wait_of(request: &Request) -> Option<Wait> {
-    match *request {
-        Request::SemaphoreWait { wait, .. }
-        | Request::Poll { wait, .. }
-        | Request::ProcessWait { wait, .. } => Some(wait),
-        _ => None,
     }
 }
 

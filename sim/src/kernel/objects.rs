@@ -11,6 +11,7 @@ use super::{Grant, Kernel, Parked, PipeEnd};
 /// The error numbers that the steps answer with, as on Linux.
 pub(crate) const EBADF: i32 = 9;
 const EINTR: i32 = 4;
+const EAGAIN: i32 = 11;
 const EPIPE: i32 = 32;
 const EINVAL: i32 = 22;
 /// The largest buffer that one read is counted for.
@@ -32,6 +33,11 @@ pub(crate) fn interrupted() -> io::Error {
 /// The answer to the use of a closed descriptor.
 pub(crate) fn bad_descriptor() -> io::Error {
     io::Error::from_raw_os_error(EBADF)
+}
+
+/// The answer to the start of one thread too many.
+pub(crate) fn too_many_threads() -> io::Error {
+    io::Error::from_raw_os_error(EAGAIN)
 }
 
 /// A length as the objects count it.
@@ -170,6 +176,9 @@ impl Kernel {
     /// A signal is on its way: the process dies a little later.
     pub(crate) fn signal(&mut self, process: ProcessId, signal: Signal) {
         let _ = self.processes[usize::from(process.0)].state.signal(signal);
+        if self.is_dying(process) {
+            self.dying |= 1 << process.0;
+        }
     }
 
     /// Somebody has waited for a process: it is reaped.

@@ -16,11 +16,14 @@ use midput_model::program::{LaneId, ProcessId};
 use midput_model::step::StepResult;
 use midput_real::os::{self as real, Exported, Os, SemaphoreSpecification, Site, Start, Wait};
 
-use super::objects::{Advance, bad_descriptor, count};
+use super::objects::{Advance, bad_descriptor, count, too_many_threads};
 use super::{
     Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, PipeEnd, Request, exit_of,
     signal_of,
 };
+
+/// The most lanes of one simulation: a set of them is one word.
+const LANES_MAX: usize = 64;
 
 /// What stands in the name of an object without a descriptor. -1 is a closed one (`EBADF`).
 const NO_DESCRIPTOR: i32 = -2;
@@ -116,7 +119,7 @@ impl<R, B: FnMut(&mut Kernel, Grant) -> Option<R> + Unpin> Future for Step<B> {
             }
         }
         step.parked = true;
-        park(step.request, step.site);
+        park(&step.request, &step.site);
         Poll::Pending
     }
 }
@@ -130,7 +133,7 @@ fn enter(body: &mut dyn FnMut(&mut Kernel)) {
 }
 
 /// The lane that runs comes to a step.
-fn park(request: Request, site: Site) {
+fn park(request: &Request, site: &Site) {
     with_kernel(|kernel| kernel.park(request, site));
 }
 
@@ -473,11 +476,11 @@ impl Os for SimulatedOs {
     {
         immediate(Request::ThreadStart, site, |_| ()).await;
         let future: LaneFuture = Box::pin(body());
-        Ok(LOCAL.with_borrow_mut(|local| {
-            let lane = local.kernel.new_thread(name);
+        LOCAL.with_borrow_mut(|local| {
+            let lane = local.kernel.new_thread(name).ok_or_else(too_many_threads)?;
             local.spawn(lane, future);
-            ThreadName(lane)
-        }))
+            Ok(ThreadName(lane))
+        })
     }
 
     fn thread_join(&self, thread: &ThreadName, site: Site) -> impl Future<Output = ()> {
@@ -551,16 +554,20 @@ impl Os for SimulatedOs {
 
 impl Kernel {
     /// The lane of a new thread of the current process: the one that the program names so, or
-    /// one more at the end.
-    fn new_thread(&mut self, name: &str) -> LaneId {
+    /// one more at the end, while there is room for one.
+    fn new_thread(&mut self, name: &str) -> Option<LaneId> {
         let process = self.process_of(self.current);
         let prefix = self.process_name(process).len() + 1;
         let found = self.lanes.iter().position(|lane| {
             lane.process == process && !lane.begun && lane.name.get(prefix..) == Some(name)
         });
-        let index = found.unwrap_or_else(|| self.add_lane(process, name));
+        let index = match found {
+            Some(index) => index,
+            None if self.lanes.len() < LANES_MAX => self.add_lane(process, name),
+            None => return None,
+        };
         self.lanes[index].begun = true;
-        LaneId(count(index) as u8)
+        Some(LaneId(count(index) as u8))
     }
 
     fn main_lane(&mut self, process: ProcessId) -> LaneId {

@@ -55,6 +55,13 @@ impl Strategy for Drawn {
         }
     }
 
+    fn choose_lane(&mut self, kernel: &Kernel, lanes: u64, count: usize) -> Result<usize, Halt> {
+        if matches!(self.by, By::Random) || self.left == 0 {
+            return Ok(self.random.below(count));
+        }
+        self.choose(kernel, &crate::host::lanes(lanes))
+    }
+
     fn passed(&mut self, only: Alternative) {
         match &mut self.by {
             By::Random | By::Pct(_) => {}

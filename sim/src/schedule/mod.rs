@@ -49,6 +49,15 @@ pub trait Strategy {
     /// Where the run ends here: what was recorded does not fit, or nothing new follows.
     fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt>;
 
+    /// The position of the lane that steps next among these, `count` in all: what it is asked where nothing else
+    /// can happen, which is most often so.
+    ///
+    /// # Errors
+    /// As for [`choose`](Self::choose).
+    fn choose_lane(&mut self, kernel: &Kernel, lanes: u64, _count: usize) -> Result<usize, Halt> {
+        self.choose(kernel, &crate::host::lanes(lanes))
+    }
+
     /// Whether it is asked even where there is only one alternative, in the run that begins now.
     fn wants_every_step(&self) -> bool {
         false

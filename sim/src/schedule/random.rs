@@ -32,4 +32,8 @@ impl Strategy for Random {
     fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
         Ok(self.below(alternatives.len()))
     }
+
+    fn choose_lane(&mut self, _: &Kernel, _: u64, count: usize) -> Result<usize, Halt> {
+        Ok(self.below(count))
+    }
 }

@@ -1,0 +1,280 @@
+//! Who can do the step that it stands at, and who waits until when.
+//!
+//! What is known is kept from step to step: a step changes one thing, so that only the lanes are
+//! asked again that wait for a thing of that kind.
+
+use std::time::Duration;
+
+use midput_model::os::pipe::{Taken, Written};
+use midput_model::program::LaneId;
+use midput_real::os::Wait;
+
+use super::{Kernel, PipeEnd, Request};
+
+// The kinds of things that lanes wait for. That several semaphores share a kind costs a question
+// more now and then, nothing else.
+const SEMAPHORES: usize = 16;
+const MONITORS: usize = 8;
+const PIPES: usize = SEMAPHORES + MONITORS;
+const KINDS: usize = PIPES + 1;
+
+/// Who can step, as far as it is known. Each set has one bit for each lane.
+#[derive(Debug, Default)]
+pub(super) struct Able {
+    /// Who can: right for everybody but the doubtful.
+    can: u64,
+    /// Who has to be asked again.
+    doubtful: u64,
+    /// By kind of thing: who waits for one.
+    waiting: [u64; KINDS],
+}
+
+impl Able {
+    pub(super) const NOBODY: Self = Self { can: 0, doubtful: 0, waiting: [0; KINDS] };
+}
+
+impl Kernel {
+    /// The lanes whose step can be done now, one bit for each.
+    pub fn enabled(&self) -> u64 {
+        let Able { can, doubtful, .. } = self.able;
+        self.asked(doubtful).fold(can, |can, (bit, able)| if able { can | bit } else { can & !bit })
+    }
+
+    /// The same, kept for the next time.
+    #[inline]
+    pub(crate) fn settle(&mut self) -> u64 {
+        while self.able.doubtful != 0 {
+            let bit = self.able.doubtful & self.able.doubtful.wrapping_neg();
+            self.able.doubtful ^= bit;
+            self.able.can &= !bit;
+            if self.can_step(bit.trailing_zeros() as usize) {
+                self.able.can |= bit;
+            }
+        }
+        debug_assert_eq!(self.able.can, {
+            let all = self.asked(u64::MAX).filter(|(_, able)| *able);
+            all.fold(0, |can, (bit, _)| can | bit)
+        });
+        self.able.can
+    }
+
+    /// Whether each of these lanes can step.
+    fn asked(&self, lanes: u64) -> impl Iterator<Item = (u64, bool)> {
+        let bits = (0..self.lanes.len()).map(|lane| (lane, 1 << lane));
+        bits.filter(move |(_, bit)| lanes & bit != 0).map(|(lane, bit)| (bit, self.can_step(lane)))
+    }
+
+    /// A lane comes to a step.
+    #[inline]
+    pub(super) fn comes_to(&mut self, lane: LaneId, request: &Request) {
+        let bit = 1 << lane.0;
+        let Some(kind) = waits_for(request) else {
+            match never_waits(request) {
+                true => self.able.can |= bit,
+                false => self.able.doubtful |= bit,
+            }
+            return;
+        };
+        self.able.waiting[kind] |= bit;
+        // The two that most steps are; the others are asked in their turn.
+        let available = match *request {
+            Request::SemaphoreWait { semaphore, wait: Wait::Forever } => {
+                self.semaphores[semaphore].semaphore.value() > 0
+            }
+            Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
+            _ => {
+                self.able.doubtful |= bit;
+                return;
+            }
+        };
+        if available {
+            self.able.can |= bit;
+        }
+    }
+
+    /// A lane is about to do the step that it stands at: whoever waits for what the step changes
+    /// will have to be asked again.
+    #[inline]
+    pub(super) fn leaves(&mut self, lane: LaneId) {
+        let Some(parked) = &self.lanes[usize::from(lane.0)].parked else { return };
+        let able = &mut self.able;
+        able.can &= !(1 << lane.0);
+        if let Some(kind) = changes(&parked.request) {
+            able.waiting[kind] &= !(1 << lane.0);
+            able.doubtful |= able.waiting[kind];
+        }
+    }
+
+    /// Something happens that may change what anybody waits for.
+    pub(super) fn everybody_is_doubtful(&mut self) {
+        let all = (0..self.lanes.len()).fold(0, |all, lane| all | 1 << lane);
+        self.able.doubtful = all;
+    }
+
+    /// Time passes to a moment.
+    pub(crate) fn pass_to(&mut self, moment: Duration) {
+        self.clock = self.clock.max(moment);
+        self.everybody_is_doubtful();
+    }
+
+    fn can_step(&self, lane: usize) -> bool {
+        self.lanes[lane].parked.as_ref().is_some_and(|parked| {
+            self.is_available(lane, &parked.request) || self.is_one_try(&parked.request)
+        })
+    }
+
+    fn is_one_try(&self, request: &Request) -> bool {
+        match wait_of(request) {
+            Some(Wait::Try) => true,
+            Some(Wait::Until(deadline)) => deadline <= self.clock,
+            _ => false,
+        }
+    }
+
+    #[inline]
+    pub(super) fn is_available(&self, lane: usize, request: &Request) -> bool {
+        match *request {
+            Request::SemaphoreWait { semaphore, .. } => {
+                self.semaphores[semaphore].semaphore.value() > 0
+            }
+            Request::Read { descriptor } | Request::Poll { descriptor, .. } => {
+                self.is_readable(lane, descriptor)
+            }
+            Request::Write { descriptor, bytes, in_call } => {
+                self.is_writable(lane, descriptor, bytes, in_call)
+            }
+            Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
+            Request::MonitorWake { monitor } => self.is_woken(lane, monitor),
+            Request::ThreadJoin { lane } => self.lanes[usize::from(lane.0)].ended,
+            Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
+                self.process_state(process).exit().is_some()
+            }
+            _ => never_waits(request),
+        }
+    }
+
+    /// The pipe end that a descriptor of a lane's process is, unless it is closed.
+    pub(super) fn lane_end(&self, lane: usize, descriptor: usize) -> Option<PipeEnd> {
+        let process = self.lanes[lane].process;
+        let descriptors = &self.processes[usize::from(process.0)].descriptors;
+        descriptors.get(descriptor).copied().flatten()
+    }
+
+    /// Whether a read does not wait. On a closed descriptor it does not: it fails.
+    #[inline(never)]
+    fn is_readable(&self, lane: usize, descriptor: usize) -> bool {
+        match self.lane_end(lane, descriptor) {
+            Some(PipeEnd::Reader(pipe)) => {
+                self.pipes[pipe].pipe.preview_read(1) != Taken::WouldBlock
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a write does not wait. On a closed descriptor it does not: it fails.
+    #[inline(never)]
+    fn is_writable(&self, lane: usize, descriptor: usize, bytes: u32, in_call: bool) -> bool {
+        let Some(PipeEnd::Writer(pipe)) = self.lane_end(lane, descriptor) else {
+            return true;
+        };
+        let pipe = &self.pipes[pipe].pipe;
+        let written =
+            if in_call { pipe.preview_continue_write(bytes) } else { pipe.preview_write(bytes) };
+        written != Written::WouldBlock
+    }
+
+    /// Whether a sleeper was notified and finds the lock free.
+    #[inline(never)]
+    fn is_woken(&self, lane: usize, monitor: usize) -> bool {
+        let monitor = &self.monitors[monitor];
+        let is_notified =
+            |&(sleeper, notified): &(LaneId, bool)| usize::from(sleeper.0) == lane && notified;
+        monitor.locked_by.is_none() && monitor.sleepers.iter().any(is_notified)
+    }
+
+    /// The first lane among those with the earliest deadline, and that deadline.
+    pub(crate) fn next_deadline(&self, held: u64) -> Option<(LaneId, Duration)> {
+        (0u8..)
+            .zip(&self.lanes)
+            .filter(|(index, _)| held & (1 << index) == 0)
+            .filter_map(|(index, lane)| {
+                let parked = lane.parked.as_ref()?;
+                match wait_of(&parked.request) {
+                    Some(Wait::Until(deadline)) => Some((deadline, LaneId(index))),
+                    _ => None,
+                }
+            })
+            .min()
+            .map(|(deadline, lane)| (lane, deadline))
+    }
+
+    /// How long a lane's wait may still last, where it has a deadline.
+    pub(crate) fn remaining(&self, lane: LaneId) -> Option<Duration> {
+        match wait_of(&self.parked(lane)?.request)? {
+            Wait::Until(deadline) => Some(deadline.saturating_sub(self.clock)),
+            _ => None,
+        }
+    }
+
+    /// Whether a lane waits for a deadline that has not come.
+    pub(crate) fn waits_for_deadline(&self, lane: LaneId) -> bool {
+        self.parked(lane)
+            .is_some_and(|parked| matches!(wait_of(&parked.request), Some(Wait::Until(_))))
+    }
+}
+
+/// Whether a step can always be done.
+#[inline]
+fn never_waits(request: &Request) -> bool {
+    matches!(
+        request,
+        Request::Point
+            | Request::SemaphorePost { .. }
+            | Request::SemaphoreValue { .. }
+            | Request::Close { .. }
+            | Request::MonitorUnlock { .. }
+            | Request::MonitorSleep { .. }
+            | Request::MonitorNotify { .. }
+            | Request::ThreadStart
+            | Request::ProcessStart
+            | Request::ProcessSignal { .. }
+            | Request::ProcessExit
+    )
+}
+
+/// The kind of thing that a step waits for.
+#[inline]
+fn waits_for(request: &Request) -> Option<usize> {
+    match *request {
+        Request::SemaphoreWait { semaphore, .. } => Some(semaphore % SEMAPHORES),
+        Request::MonitorLock { monitor } | Request::MonitorWake { monitor } => {
+            Some(SEMAPHORES + monitor % MONITORS)
+        }
+        Request::Read { .. } | Request::Write { .. } | Request::Poll { .. } => Some(PIPES),
+        _ => None,
+    }
+}
+
+/// The kind of thing that a step changes. Whoever waits for a lane or a process to end is asked
+/// again when one does.
+#[inline]
+fn changes(request: &Request) -> Option<usize> {
+    match *request {
+        Request::SemaphorePost { semaphore } => Some(semaphore % SEMAPHORES),
+        Request::MonitorUnlock { monitor }
+        | Request::MonitorSleep { monitor }
+        | Request::MonitorNotify { monitor } => Some(SEMAPHORES + monitor % MONITORS),
+        // A child inherits pipe ends.
+        Request::Close { .. } | Request::ProcessStart => Some(PIPES),
+        _ => waits_for(request),
+    }
+}
+
+pub(super) fn wait_of(request: &Request) -> Option<Wait> {
+    match *request {
+        Request::SemaphoreWait { wait, .. }
+        | Request::Poll { wait, .. }
+        | Request::ProcessWait { wait, .. } => Some(wait),
+        _ => None,
+    }
+}
