@@ -365,7 +365,7 @@ impl<'a> Engine<'a> {
             return Ok(lane);
         }
         Err(Box::new(match self.observers.compare_end(kernel) {
-            Err(divergence) => Ending::Diverged(divergence),
+            Err(divergence) => Ending::Diverged(*divergence),
             Ok(()) if kernel.all_ended() => Ending::AllEnded,
             Ok(()) => Ending::Stuck,
         }))
@@ -386,8 +386,12 @@ fn halted(halt: Halt) -> Box<Ending> {
     })
 }
 
-fn diverged(divergence: Divergence) -> Box<Ending> {
-    Box::new(Ending::Diverged(divergence))
+#[expect(
+    clippy::boxed_local,
+    reason = "checks box what they find, so that finding nothing is cheap"
+)]
+fn diverged(divergence: Box<Divergence>) -> Box<Ending> {
+    Box::new(Ending::Diverged(*divergence))
 }
 
 /// A limit matters only where the transfer would move more by itself: then it is cut by force. A
