@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use midput_model::event::{End, Event};
-use midput_model::machine::Machine;
+use midput_model::machine::{Machine, Refused};
 use midput_model::program::{LaneId, ProcessId, Signal};
 use midput_model::queue::classic::{Action, Classic, Covered, Point, Ready, State};
 use midput_model::step::StepResult;
@@ -234,33 +234,18 @@ impl Lockstep {
         if !agree || moved as usize != record.site.offset {
             return Err(elsewhere(kernel, record, point, moved));
         }
-        let action = match (grant, record.result) {
-            (Grant::Expired, _) => Action::Expire { lane },
-            (Grant::Interrupted, _) => Action::Interrupt { lane },
-            (Grant::Short(_) | Grant::Limited(_), StepResult::Moved(bytes)) => {
-                Action::Short { lane, bytes }
-            }
-            _ => Action::Step { lane },
-        };
         self.events.clear();
-        let applied = match action {
-            Action::Step { .. } if self.ready.lanes() & (1 << lane.0) != 0 => {
-                self.machine.step_ready(&mut self.state, lane, None, &mut self.events)
-            }
-            _ => self.machine.act(&mut self.state, &action, &mut self.events),
+        let stepped = if grant == Grant::Plain && self.ready.lanes() & (1 << lane.0) != 0 {
+            self.step_plainly(lane, point)
+        } else {
+            self.act(lane, point, grant, record.result)
         };
-        let result = match applied {
+        let result = match stepped {
             Ok(result) => result,
             Err(refused) => {
                 return Err(differ(kernel, record, format!("something else: {refused}")));
             }
         };
-        match action {
-            // The deadlines of others come nearer, too.
-            Action::Expire { .. } => self.ready = Ready::new(&self.machine, &self.state),
-            _ => self.ready.stepped(&self.machine, &self.state, lane, point),
-        }
-        self.covered.add(&action, point, self.state.lane(lane).point, result);
         let stepped = Some((lane, point));
         self.hazards.observe(&self.machine, &self.state, stepped, result, &self.events);
         if result != record.result {
@@ -270,6 +255,39 @@ impl Lockstep {
             return compare_events(kernel, &site(kernel, record), &self.events);
         }
         self.header(kernel, record)
+    }
+
+    /// The model's lane can do its step, and does it: what most steps are.
+    #[inline]
+    fn step_plainly(&mut self, lane: LaneId, point: Point) -> Result<StepResult, Refused> {
+        let (machine, state) = (&*self.machine, &mut self.state);
+        let result = machine.step_ready(state, lane, None, &mut self.events)?;
+        self.ready.stepped(machine, state, lane, point);
+        self.covered.add(&Action::Step { lane }, point, state.lane(lane).point, result);
+        Ok(result)
+    }
+
+    /// The model does what the code was let do.
+    fn act(
+        &mut self,
+        lane: LaneId,
+        point: Point,
+        grant: Grant,
+        answered: StepResult,
+    ) -> Result<StepResult, Refused> {
+        let action = match (grant, answered) {
+            (Grant::Expired, _) => Action::Expire { lane },
+            (Grant::Interrupted, _) => Action::Interrupt { lane },
+            (Grant::Short(_) | Grant::Limited(_), StepResult::Moved(bytes)) => {
+                Action::Short { lane, bytes }
+            }
+            _ => Action::Step { lane },
+        };
+        let result = self.machine.act(&mut self.state, &action, &mut self.events)?;
+        // The deadlines of others may come nearer, too.
+        self.ready = Ready::new(&self.machine, &self.state);
+        self.covered.add(&action, point, self.state.lane(lane).point, result);
+        Ok(result)
     }
 
     pub(crate) fn killed(

@@ -386,6 +386,10 @@ fn halted(halt: Halt) -> Box<Ending> {
     })
 }
 
+#[expect(
+    clippy::boxed_local,
+    reason = "checks box what they find, so that finding nothing is cheap"
+)]
 fn diverged(divergence: Box<Divergence>) -> Box<Ending> {
     Box::new(Ending::Diverged(*divergence))
 }
