@@ -26,6 +26,7 @@ fn program(sizes: &[u32], rest: &[Instruction]) -> Program {
         queue: QUEUE,
     };
     let process = |name: &str, instructions: Vec<Instruction>| ProcessProgram {
+        daemon: false,
         name: name.to_owned(),
         lanes: vec![LaneProgram { name: "main".to_owned(), instructions }],
     };

@@ -91,6 +91,10 @@ pub struct Item {
 pub struct ProcessProgram {
     /// `P0`, `P1`, ….
     pub name: String,
+    /// Whether its parent ends it by SIGTERM when it leaves, instead of only waiting for it (`LC1`,
+    /// `LC8`).
+    #[serde(default)]
+    pub daemon: bool,
     /// Its main lane first, then its further threads, which start only by [`Operation::Thread`].
     pub lanes: Vec<LaneProgram>,
 }
@@ -197,6 +201,11 @@ pub enum Operation {
         /// How long to wait for its end.
         timeout: Timeout,
     },
+    /// `is_alive P1`: whether it has not ended (`LC7`).
+    IsAlive {
+        /// Which process.
+        process: ProcessId,
+    },
     /// `terminate P1` (SIGTERM) and `kill P1` (SIGKILL).
     Signal {
         /// To which process.
@@ -211,6 +220,11 @@ pub enum Operation {
     },
     /// `exit 3` (leave with this code) and `raise` (leave with code 1).
     Exit {
+        /// The exit code.
+        code: u8,
+    },
+    /// `exit 3 without flush`: end at once, as `os._exit` does (`LC11`, `X12`).
+    ExitNow {
         /// The exit code.
         code: u8,
     },
@@ -236,7 +250,9 @@ impl Operation {
             Self::Signal { signal: Signal::Terminate, .. } => "terminate",
             Self::Signal { signal: Signal::Kill, .. } => "kill",
             Self::Thread { .. } => "thread",
+            Self::IsAlive { .. } => "is_alive",
             Self::Exit { .. } => "exit",
+            Self::ExitNow { .. } => "exit without flush",
         }
     }
 

@@ -42,7 +42,7 @@ mod worker;
 
 pub use block_on::block_on;
 pub use blocking::{
-    Connection, DecodeError, JoinableQueue, Process, Queue, SimpleQueue, StartError, pipe,
+    CloseError, Connection, DecodeError, JoinableQueue, Process, Queue, SimpleQueue, StartError, pipe,
 };
 pub use classic::{
     FeederError, GetError, NotClosed, PollError, PutError, ReceiveError, SendError, SimpleGetError,
@@ -50,4 +50,4 @@ pub use classic::{
 };
 pub use codec::CodecError;
 pub use timeout::Timeout;
-pub use worker::{Guard, Outcome, Worker, init};
+pub use worker::{Guard, Outcome, Worker, exit_without_flush, init};

@@ -170,19 +170,17 @@ pub fn init(workers: impl IntoIterator<Item = Worker>) -> Guard {
     }
 }
 
+/// Ends this process at once with this code, as `os._exit` does: nothing is waited for, what was
+/// put and not sent is lost, and a write into a queue is cut off where it stands, with the queue
+/// (`X12`).
+pub fn exit_without_flush(code: u8) -> ! {
+    match block_on(this_process().exit_now(code.into())) {}
+}
+
 /// Runs the worker that this process was started for, and ends it.
 fn work(start: std::io::Result<Start>) -> ! {
     let code = match start {
-        Ok(start) => match registered().iter().find(|worker| worker.name == start.worker) {
-            Some(worker) => worker.run(&start.argument),
-            None => {
-                eprintln!(
-                    "midput: this program has no worker '{}'; name it in midput_real::init",
-                    start.worker
-                );
-                FAILURE
-            }
-        },
+        Ok(start) => run_registered(&start),
         Err(error) => {
             eprintln!("midput: this process was not started by midput_real: {error}");
             FAILURE
@@ -191,6 +189,23 @@ fn work(start: std::io::Result<Start>) -> ! {
     // The process ends without running what would flush it. Nobody is left to tell of an error.
     let _ = std::io::stdout().flush();
     match block_on(this_process().exit(code.into())) {}
+}
+
+/// The exit code of the worker that a process was started for.
+fn run_registered(start: &Start) -> u8 {
+    if start.daemon {
+        this_process().mark_daemon();
+    }
+    match registered().iter().find(|worker| worker.name == start.worker) {
+        Some(worker) => worker.run(&start.argument),
+        None => {
+            eprintln!(
+                "midput: this program has no worker '{}'; name it in midput_real::init",
+                start.worker
+            );
+            FAILURE
+        }
+    }
 }
 
 fn registered() -> &'static [Worker] {

@@ -58,6 +58,9 @@ fn program(out: &mut String, program: &Program) {
     let writer = Writer { program };
     for process in &program.processes {
         let _ = writeln!(out, "[process.{}]", process.name);
+        if process.daemon {
+            key(out, "daemon", "true");
+        }
         for lane in &process.lanes {
             list(out, &lane.name, writer.operations(lane));
         }
@@ -189,7 +192,9 @@ impl Writer<'_> {
             | Operation::JoinQueue { queue } => {
                 format!("{name}{}", self.queue(queue, "of"))
             }
-            Operation::Start { process } | Operation::Signal { process, .. } => {
+            Operation::Start { process }
+            | Operation::IsAlive { process }
+            | Operation::Signal { process, .. } => {
                 format!("{name} {}", self.process(process))
             }
             Operation::Join { process, timeout } => {
@@ -197,6 +202,7 @@ impl Writer<'_> {
             }
             Operation::Thread { lane } => format!("thread {}", self.thread(lane)),
             Operation::Exit { code } => format!("exit {code}"),
+            Operation::ExitNow { code } => format!("exit {code} without flush"),
         }
     }
 

@@ -119,9 +119,16 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
             if let Some(process) = instruction.after {
                 self.stage.await_death(process).await;
             }
-            if let Operation::Exit { code } = instruction.operation {
-                self.stage.call(lane, instruction.operation);
-                return code;
+            match instruction.operation {
+                Operation::Exit { code } => {
+                    self.stage.call(lane, instruction.operation);
+                    return code;
+                }
+                Operation::ExitNow { code } => {
+                    self.stage.call(lane, instruction.operation);
+                    match self.this.exit_now(i32::from(code)).await {}
+                }
+                _ => {}
             }
             self.run_instruction(lane, instruction).await;
         }
@@ -152,7 +159,11 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
                 None => Outcome::Failed,
             },
             Operation::Thread { lane } => self.start_thread(lane).await,
-            Operation::Exit { .. } => Outcome::Done,
+            Operation::IsAlive { process } => match self.child_of(process) {
+                Some(child) => child.is_alive().await.map_or(Outcome::Failed, Outcome::Bool),
+                None => Outcome::Failed,
+            },
+            Operation::Exit { .. } | Operation::ExitNow { .. } => Outcome::Done,
             _ => match operation.queue() {
                 Some(queue) => self.operate_queue(queue, operation).await,
                 None => Outcome::Failed,
@@ -187,9 +198,14 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
 
     async fn start(&self, process: ProcessId) -> Outcome {
         // The worker of each process has the process's name.
-        let worker = &self.program.processes[usize::from(process.0)].name;
+        let entry = &self.program.processes[usize::from(process.0)];
+        let worker = &entry.name;
         let passed = Passed { process, queues: &self.queues, stage: std::marker::PhantomData::<S> };
-        match Process::start(&self.this, worker, passed).await {
+        let started = match entry.daemon {
+            true => Process::start_daemon(&self.this, worker, passed).await,
+            false => Process::start(&self.this, worker, passed).await,
+        };
+        match started {
             Ok(child) => {
                 let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
                 if children.is_empty() {

@@ -20,6 +20,7 @@
 //!     queues: vec![QueueParameters { name: "q".into(), kind: QueueKind::Queue, maxsize: 1, pipe_slots: 16 }],
 //!     items: vec![Item { name: "a".into(), bytes: 1, producer: ProcessId(0), queue }],
 //!     processes: vec![ProcessProgram {
+//!         daemon: false,
 //!         name: "P0".into(),
 //!         lanes: vec![LaneProgram { name: "main".into(), instructions: vec![] }],
 //!     }],

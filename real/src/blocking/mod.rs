@@ -8,6 +8,6 @@ mod simple;
 
 pub use connection::{Connection, DecodeError, pipe};
 pub use joinable::JoinableQueue;
-pub use process::{Process, StartError};
+pub use process::{CloseError, Process, StartError};
 pub use queue::Queue;
 pub use simple::SimpleQueue;

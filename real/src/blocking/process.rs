@@ -32,15 +32,35 @@ pub enum StartError {
     /// The argument cannot be encoded.
     #[error("the argument of the process cannot be encoded: {0}")]
     Argument(#[source] CodecError),
+    /// This process is a daemon (CPython's `AssertionError`, `LC7`).
+    #[error("a daemon starts no process; start it from a process that is none")]
+    Daemonic,
     /// The system refused; `EBADF` where a queue or connection in the argument is closed here.
     #[error("the process was not started: {0}")]
     Io(#[from] io::Error),
+}
+
+/// Why the handle of a process was not given up.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    /// It has not ended (CPython's `ValueError`).
+    #[error("the process is still running; join or terminate it before closing it")]
+    Running(Process),
+    /// The system refused.
+    #[error("whether the process has ended is unknown: {0}")]
+    Io(#[from] io::Error),
+}
+
+fn name_of<F: 'static>(worker: &F) -> Result<&'static str, StartError> {
+    let worker = std::any::type_name_of_val(worker);
+    registered_name::<F>().ok_or(StartError::Unregistered { worker })
 }
 
 impl From<process::StartError> for StartError {
     fn from(error: process::StartError) -> Self {
         match error {
             process::StartError::Argument(error) => Self::Argument(error),
+            process::StartError::Daemonic => Self::Daemonic,
             process::StartError::Io(error) => Self::Io(error),
         }
     }
@@ -61,9 +81,27 @@ impl Process {
         A: Serialize,
         R: Outcome,
     {
-        let name = registered_name::<F>()
-            .ok_or(StartError::Unregistered { worker: std::any::type_name_of_val(&worker) })?;
+        let name = name_of(&worker)?;
         let process = block_on(process::Process::start(this_process(), name, argument))?;
+        Ok(Self { process })
+    }
+
+    /// The same for a daemon: leaving this process ends it by SIGTERM, with nothing flushed, where
+    /// it would wait for another (`LC1`). A daemon starts no process itself.
+    ///
+    /// What a daemon was writing into a queue when it is ended is cut off, and the queue is lost to
+    /// everybody (`X12`).
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_daemon<F, A, R>(worker: F, argument: A) -> Result<Self, StartError>
+    where
+        F: Fn(A) -> R + 'static,
+        A: Serialize,
+        R: Outcome,
+    {
+        let name = name_of(&worker)?;
+        let process = block_on(process::Process::start_daemon(this_process(), name, argument))?;
         Ok(Self { process })
     }
 
@@ -99,6 +137,27 @@ impl Process {
     /// What the system says.
     pub fn exit_code(&self) -> io::Result<Option<i32>> {
         self.join_within(Timeout::NoWait)
+    }
+
+    /// Whether the process has not ended.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn is_alive(&self) -> io::Result<bool> {
+        block_on(self.process.is_alive())
+    }
+
+    /// Gives up the handle of a process that has ended. There is nothing left that could be called
+    /// on it then; a clone of it is a handle of its own.
+    ///
+    /// # Errors
+    /// Where the process still runs: the handle comes back (`LC7`). What the system says.
+    pub fn close(self) -> Result<(), CloseError> {
+        match self.is_alive() {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(CloseError::Running(self)),
+            Err(error) => Err(CloseError::Io(error)),
+        }
     }
 
     /// Asks the process to end, by SIGTERM. Unless it handles the signal it ends at once, with

@@ -82,6 +82,8 @@ pub struct Start {
     pub argument: Vec<u8>,
     /// What it inherits, beside standard input, output and error.
     pub inherit: Vec<Exported>,
+    /// Whether it is a daemon, which starts no process itself (`LC7`).
+    pub daemon: bool,
 }
 
 /// How a semaphore is made.

@@ -17,6 +17,9 @@ pub enum StartError {
     /// The argument cannot be encoded.
     #[error("the argument of the process cannot be encoded: {0}")]
     Argument(#[source] CodecError),
+    /// This process is a daemon (CPython's `AssertionError`, `LC7`).
+    #[error("a daemon starts no process; start it from a process that is none")]
+    Daemonic,
     /// The system refused; `EBADF` where a queue in the argument has a closed end.
     #[error("the process was not started: {0}")]
     Io(#[from] io::Error),
@@ -33,6 +36,7 @@ pub struct Process<O: Os> {
 
 pub(super) struct Child<O: Os> {
     process: O::Process,
+    daemon: bool,
     exit: Mutex<Option<Exit>>,
 }
 
@@ -45,6 +49,14 @@ impl<O: Os> std::fmt::Debug for Child<O> {
 impl<O: Os> Child<O> {
     pub(super) fn exit(&self) -> Option<Exit> {
         *self.exit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_daemon(&self) -> bool {
+        self.daemon
+    }
+
+    pub(super) async fn signal(&self, os: O, signal: Signal, site: Site) -> io::Result<()> {
+        os.process_signal(&self.process, signal, site).await
     }
 
     pub(super) async fn wait(&self, os: O, wait: Wait, site: Site) -> io::Result<Option<Exit>> {
@@ -71,17 +83,44 @@ impl<O: Os> Process<O> {
         worker: &str,
         argument: A,
     ) -> Result<Self, StartError> {
+        Self::start_as(this, worker, argument, false).await
+    }
+
+    /// The same for a daemon: this process ends it by SIGTERM when it leaves, before it waits for
+    /// it (`LC1`). What the daemon has not sent by then is lost, and a queue that it is writing into
+    /// is lost to all (`LC8`, `X12`).
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub async fn start_daemon<A: Serialize>(
+        this: &ThisProcess<O>,
+        worker: &str,
+        argument: A,
+    ) -> Result<Self, StartError> {
+        Self::start_as(this, worker, argument, true).await
+    }
+
+    async fn start_as<A: Serialize>(
+        this: &ThisProcess<O>,
+        worker: &str,
+        argument: A,
+        daemon: bool,
+    ) -> Result<Self, StartError> {
         let os = this.os();
+        if this.is_daemon() {
+            return Err(StartError::Daemonic);
+        }
         let (encoded, inherit) = passing::while_starting(|| codec::to_bytes(&argument));
         let start = Start {
             worker: worker.to_owned(),
             argument: encoded.map_err(StartError::Argument)?,
             inherit,
+            daemon,
         };
         let process = os.process_start(&start, Site::new("process.start")).await?;
         // The argument owned what the child inherits until here.
         drop(argument);
-        let child = Arc::new(Child { process, exit: Mutex::new(None) });
+        let child = Arc::new(Child { process, daemon, exit: Mutex::new(None) });
         this.add_child(Arc::clone(&child));
         Ok(Self { os, child })
     }
@@ -97,6 +136,17 @@ impl<O: Os> Process<O> {
         self.child.wait(self.os, wait, Site::new("process.join")).await
     }
 
+    /// Whether the process has not ended (`LC7`).
+    ///
+    /// Step: `process.poll`.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn is_alive(&self) -> io::Result<bool> {
+        let exit = self.child.wait(self.os, Wait::Try, Site::new("process.poll")).await?;
+        Ok(exit.is_none())
+    }
+
     /// Asks the process to end: SIGTERM, which ends it at once unless it handles it (`LC5`).
     /// Nothing where it has ended.
     ///
@@ -105,8 +155,7 @@ impl<O: Os> Process<O> {
     /// # Errors
     /// What the system says.
     pub async fn terminate(&self) -> io::Result<()> {
-        let site = Site::new("process.terminate");
-        self.os.process_signal(&self.child.process, Signal::Terminate, site).await
+        self.child.signal(self.os, Signal::Terminate, Site::new("process.terminate")).await
     }
 
     /// Ends the process at once: SIGKILL. Nothing where it has ended.
@@ -116,8 +165,7 @@ impl<O: Os> Process<O> {
     /// # Errors
     /// What the system says.
     pub async fn kill(&self) -> io::Result<()> {
-        let site = Site::new("process.kill");
-        self.os.process_signal(&self.child.process, Signal::Kill, site).await
+        self.child.signal(self.os, Signal::Kill, Site::new("process.kill")).await
     }
 
     /// How the process ended, as CPython's `exitcode` says it: its code, or the signal's number

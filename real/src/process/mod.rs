@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::de::DeserializeOwned;
 
 use crate::codec::{self, CodecError};
-use crate::os::{Os, Site, Wait};
+use crate::os::{Os, Signal, Site, Wait};
 use child::Child;
 
 /// Priority and position in the order of registration.
@@ -59,6 +59,7 @@ struct State<O: Os> {
     finalizers: Vec<(FinalizerKey, Finalizer)>,
     threads: VecDeque<O::Thread>,
     children: Vec<Arc<Child<O>>>,
+    daemon: bool,
 }
 
 impl<O: Os> Clone for ThisProcess<O> {
@@ -81,8 +82,19 @@ impl<O: Os> ThisProcess<O> {
             finalizers: Vec::new(),
             threads: VecDeque::new(),
             children: Vec::new(),
+            daemon: false,
         };
         Self { shared: Arc::new(Shared { os, state: Mutex::new(state) }) }
+    }
+
+    /// Says that this process was started as a daemon: it starts no process itself (`LC7`).
+    pub fn mark_daemon(&self) {
+        self.state().daemon = true;
+    }
+
+    /// Whether this process was started as a daemon.
+    pub fn is_daemon(&self) -> bool {
+        self.state().daemon
     }
 
     /// Its operating system.
@@ -167,7 +179,8 @@ impl<O: Os> ThisProcess<O> {
     }
 
     /// Does what a process does before it ends (`LC1`, CPython 3.13): waits for its further
-    /// threads, tells its feeders to finish, waits for its children and then for its feeders.
+    /// threads, tells its feeders to finish, ends its daemons by SIGTERM, waits for its children and
+    /// then for its feeders.
     ///
     /// It waits as long as that takes, which may be for ever (`LC9`). To be called once, by the
     /// main thread.
@@ -181,12 +194,29 @@ impl<O: Os> ThisProcess<O> {
         let mut next = 0;
         while let Some(child) = self.child(next) {
             next += 1;
+            if child.is_daemon() && child.exit().is_none() {
+                // A child that cannot be ended is waited for all the same.
+                let _ = child.signal(os, Signal::Terminate, Site::new("child.terminate")).await;
+            }
+        }
+        next = 0;
+        while let Some(child) = self.child(next) {
+            next += 1;
             if child.exit().is_none() {
                 // A child that cannot be waited for is not waited for.
                 let _ = child.wait(os, Wait::Forever, Site::new("child.join")).await;
             }
         }
         self.run_finalizers(i32::MIN).await;
+    }
+
+    /// Ends the process with this code and leaves nothing as it should be (`os._exit`): threads and
+    /// children are not waited for, what was put and not sent is lost, and a write is cut off where
+    /// it stands (`LC11`, `X12`).
+    ///
+    /// Step: `exit`.
+    pub async fn exit_now(&self, code: i32) -> Infallible {
+        self.os().process_exit(code, Site::new("exit")).await
     }
 
     /// Leaves the process and ends it with this code.

@@ -22,7 +22,7 @@ pub(crate) fn program(document: &Document<'_>, placed: &Placed) {
     let starters = starters(document, placed, &seen);
     for instruction in &seen {
         check_process_use(document, placed, &seen, &starters, instruction);
-        if matches!(instruction.operation, Operation::Exit { .. }) {
+        if matches!(instruction.operation, Operation::Exit { .. } | Operation::ExitNow { .. }) {
             let message = match (instruction.lane, instruction.last) {
                 (0, true) => continue,
                 (0, false) => "leaving must be the last operation of main",
@@ -63,6 +63,10 @@ fn starters(document: &Document<'_>, placed: &Placed, seen: &[Seen]) -> Vec<Opti
             continue;
         };
         let started = usize::from(process.0);
+        if placed.program.processes[instruction.process].daemon {
+            let message = "daemonic processes are not allowed to have children (LC7)";
+            document.mistake(instruction.place, message);
+        }
         if started == 0 {
             document.mistake(instruction.place, "P0 runs from the beginning; nobody starts it");
         } else if started == instruction.process {
@@ -108,8 +112,9 @@ fn check_process_use(
     {
         document.mistake(instruction.place, "a process cannot wait for its own death");
     }
-    let (Operation::Join { process, .. } | Operation::Signal { process, .. }) =
-        instruction.operation
+    let (Operation::Join { process, .. }
+    | Operation::IsAlive { process }
+    | Operation::Signal { process, .. }) = instruction.operation
     else {
         return;
     };

@@ -22,6 +22,7 @@ const OPERATIONS: &[&str] = &[
     "full",
     "start",
     "join",
+    "is_alive",
     "terminate",
     "kill",
     "close",
@@ -114,9 +115,10 @@ fn read_until<'text>(
             | Operation::Size { .. }
             | Operation::Empty { .. }
             | Operation::Full { .. }
+            | Operation::IsAlive { .. }
     );
     if !repeatable {
-        let message = format!("'until' repeats get, qsize, empty or full, not {verb}");
+        let message = format!("'until' repeats get, qsize, empty, full or is_alive, not {verb}");
         return Err((verb, message));
     }
     let name: OutcomeName =
@@ -157,7 +159,9 @@ pub(crate) fn possible(operation: &Operation, outcome: Outcome) -> bool {
             matches!(operation, Op::Put { timeout, .. } if *timeout != Timeout::Never)
         }
         Outcome::Number(_) => matches!(operation, Op::Size { .. }),
-        Outcome::Bool(_) => matches!(operation, Op::Empty { .. } | Op::Full { .. }),
+        Outcome::Bool(_) => {
+            matches!(operation, Op::Empty { .. } | Op::Full { .. } | Op::IsAlive { .. })
+        }
         Outcome::Closed => matches!(operation, Op::Put { .. } | Op::Get { .. }),
         Outcome::HandleClosed => {
             matches!(operation, Op::Put { .. } | Op::Get { .. } | Op::Empty { .. })
@@ -166,7 +170,13 @@ pub(crate) fn possible(operation: &Operation, outcome: Outcome) -> bool {
         Outcome::NotClosed => matches!(operation, Op::JoinThread { .. }),
         Outcome::Done => !matches!(
             operation,
-            Op::Get { .. } | Op::Size { .. } | Op::Empty { .. } | Op::Full { .. } | Op::Exit { .. }
+            Op::Get { .. }
+                | Op::Size { .. }
+                | Op::Empty { .. }
+                | Op::Full { .. }
+                | Op::IsAlive { .. }
+                | Op::Exit { .. }
+                | Op::ExitNow { .. }
         ),
         Outcome::Failed => true,
     }
@@ -196,6 +206,7 @@ impl<'text> Parsed<'text> {
                 let process = process_at_end(names, verb, words)?;
                 Operation::Start { process }
             }
+            "is_alive" => Operation::IsAlive { process: process_at_end(names, verb, words)? },
             "terminate" | "kill" => {
                 let signal = if verb == "kill" { Signal::Kill } else { Signal::Terminate };
                 Operation::Signal { process: process_at_end(names, verb, words)?, signal }
@@ -220,12 +231,20 @@ impl<'text> Parsed<'text> {
                 Operation::Thread { lane }
             }
             "exit" => {
-                let code = match words.words.next() {
+                let code = match words.words.next_if(|word| *word != "without") {
                     None => 0,
                     Some(word) => word.parse().map_err(|_| {
                         (word, format!("'{word}' must be an exit code from 0 to 255"))
                     })?,
                 };
+                if words.next_if("without").is_some() {
+                    let flush = words.next("'flush'")?;
+                    if flush != "flush" {
+                        return Err((flush, format!("'{flush}' should be 'flush'")));
+                    }
+                    nothing_more(verb, words)?;
+                    return Ok(Self::Plain(Operation::ExitNow { code }));
+                }
                 nothing_more(verb, words)?;
                 Operation::Exit { code }
             }

@@ -13,6 +13,8 @@ use crate::nearest::one_of;
 
 /// The most lanes of a program, feeders included.
 const LANES_MAX: usize = 64;
+/// The key of a process that is no lane.
+const DAEMON: &str = "daemon";
 /// The most operations of a program, repetitions included.
 const OPERATIONS_MAX: usize = 10_000;
 
@@ -143,12 +145,16 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
             continue;
         };
         let process = read_process(&mut reader, &mut names, lane_count, table, key.span().start);
-        lane_count += table.len() + queues.len();
+        lane_count += lanes_of(table) + queues.len();
+        let daemon = daemon(document, table);
+        if let (true, 0) = (daemon, number) {
+            document.mistake(key.span().start, "P0 has no parent; it cannot be a daemon");
+        }
         let (lanes, places) = process.into_iter().unzip();
         placed.process_places.push(key.span().start);
         placed.places.push(places);
         let name = names.processes[usize::from(number)].clone();
-        placed.program.processes.push(ProcessProgram { name, lanes });
+        placed.program.processes.push(ProcessProgram { name, daemon, lanes });
     }
     placed.program.items = reader.items;
     placed.program.queues = queues;
@@ -185,8 +191,8 @@ fn process_tables<'table, 'text>(
         }
     }
     // A table without any key counts too, so that processes are numbered within a byte.
-    let lanes_of = |value: &Value<'_>| value.get_ref().as_table().map_or(1, |table| table.len());
-    let lanes: usize = processes.iter().map(|(_, value)| lanes_of(value).max(1) + queues).sum();
+    let count = |value: &Value<'_>| value.get_ref().as_table().map_or(1, lanes_of).max(1);
+    let lanes: usize = processes.iter().map(|(_, value)| count(value) + queues).sum();
     if lanes > LANES_MAX {
         let place = processes.last().map_or(0, |(key, _)| key.span().start);
         let message = format!(
@@ -246,6 +252,17 @@ fn kind(document: &Document<'_>, value: &Value<'_>) -> Option<QueueKind> {
     found
 }
 
+/// How many lanes a process's table names.
+fn lanes_of(table: &DeTable<'_>) -> usize {
+    table.keys().filter(|key| key.get_ref() != DAEMON).count()
+}
+
+/// Whether a process is a daemon.
+fn daemon(document: &Document<'_>, table: &DeTable<'_>) -> bool {
+    let Some(value) = table.get(DAEMON) else { return false };
+    document.boolean(value, "'daemon'").unwrap_or(false)
+}
+
 /// The lanes of one process with the places of their instructions; main first, then the further
 /// threads in the order of the file.
 fn read_process(
@@ -257,6 +274,7 @@ fn read_process(
 ) -> Vec<(LaneProgram, Vec<usize>)> {
     let document = reader.document;
     let mut entries = in_file_order(table);
+    entries.retain(|(key, _)| key.get_ref() != DAEMON);
     entries.sort_by_key(|(key, _)| key.get_ref() != "main");
     if entries.first().is_none_or(|(key, _)| key.get_ref() != "main") {
         document.mistake(place, "this process has no main = [\"…\"]");

@@ -22,6 +22,7 @@ fn producer_and_consumer(bytes: &[u32], maxsize: u32) -> Arc<Program> {
         queue,
     };
     let process = |name: &str, instructions: Vec<Operation>| ProcessProgram {
+        daemon: false,
         name: name.to_owned(),
         lanes: vec![LaneProgram {
             name: "main".to_owned(),

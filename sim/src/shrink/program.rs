@@ -130,6 +130,7 @@ impl<'a> Builder<'a> {
         let about = match instruction.operation {
             Operation::Start { process }
             | Operation::Join { process, .. }
+            | Operation::IsAlive { process }
             | Operation::Signal { process, .. } => self.process(process).is_some(),
             Operation::Thread { lane: LaneId(thread) } => {
                 let first = self.before.lane_of(ProcessId(process as u8), 0).0;
@@ -196,6 +197,7 @@ impl<'a> Builder<'a> {
                 .enumerate()
                 .map(|(new, (old, process))| ProcessProgram {
                     name: format!("P{new}"),
+                    daemon: process.daemon,
                     lanes: self.lanes_of(old, process),
                 })
                 .collect(),
@@ -248,11 +250,12 @@ impl<'a> Builder<'a> {
             | Operation::JoinQueue { queue } => *queue = self.queue(*queue),
             Operation::Start { process }
             | Operation::Join { process, .. }
+            | Operation::IsAlive { process }
             | Operation::Signal { process, .. } => {
                 *process = self.process(*process).unwrap_or(*process);
             }
             Operation::Thread { lane } => *lane = self.lane(*lane).unwrap_or(*lane),
-            Operation::Exit { .. } => {}
+            Operation::Exit { .. } | Operation::ExitNow { .. } => {}
         }
         new
     }

@@ -345,11 +345,13 @@ impl Renderer<'_> {
             }
             Operation::Start { process }
             | Operation::Join { process, .. }
+            | Operation::IsAlive { process }
             | Operation::Signal { process, .. } => {
                 format!("{name} {}{wait}", self.process(process))
             }
             Operation::Thread { lane } => format!("{name} {}", self.lane(lane)),
             Operation::Exit { code } => format!("{name} {code}"),
+            Operation::ExitNow { code } => format!("exit {code} without flush"),
             _ => format!("{name}{wait}"),
         }
     }

@@ -42,6 +42,7 @@ pub(super) fn program(maxsize: u32) -> Program {
             .collect(),
         processes: (0..3)
             .map(|number| ProcessProgram {
+                daemon: false,
                 name: format!("P{number}"),
                 lanes: vec![lane("main"), lane("T")],
             })

@@ -16,6 +16,7 @@
 //!     queues: vec![QueueParameters { name: "jobs".into(), kind: QueueKind::Queue, maxsize: 1, pipe_slots: 16 }],
 //!     items: vec![Item { name: "a".into(), bytes: 16, producer: ProcessId(0), queue }],
 //!     processes: vec![ProcessProgram {
+//!         daemon: false,
 //!         name: "P0".into(),
 //!         lanes: vec![LaneProgram { name: "main".into(), instructions: vec![put.into()] }],
 //!     }],
@@ -539,11 +540,13 @@ impl Classic {
             | Point::FeederJoin => self.step_finalizer(state, lane, events),
             Point::Leave
             | Point::LeaveThreadJoin
+            | Point::LeaveChildTerminate
             | Point::LeaveChildJoin
             | Point::Exit
             | Point::AwaitDeath
             | Point::ProcessStart
             | Point::ProcessJoin
+            | Point::ProcessPoll
             | Point::ProcessTerminate
             | Point::ProcessKill
             | Point::ThreadStart => self.step_process(state, lane, events),

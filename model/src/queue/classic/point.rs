@@ -72,6 +72,8 @@ pub enum Point {
     ProcessStart,
     /// Wait for a process's end.
     ProcessJoin,
+    /// Look whether a process has ended (`LC7`).
+    ProcessPoll,
     /// Send SIGTERM.
     ProcessTerminate,
     /// Send SIGKILL.
@@ -83,6 +85,8 @@ pub enum Point {
     Leave,
     /// Wait for a further thread of this process.
     LeaveThreadJoin,
+    /// Send SIGTERM to a child that is a daemon (`LC1`).
+    LeaveChildTerminate,
     /// Wait for a child.
     LeaveChildJoin,
     /// End the process.
@@ -167,7 +171,7 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of the protocol's parts.
-    pub const ALL: [Self; 75] = [
+    pub const ALL: [Self; 77] = [
         Self::NotStarted,
         Self::Ended,
         Self::AwaitDeath,
@@ -199,11 +203,13 @@ impl Point {
         Self::CloseReader,
         Self::ProcessStart,
         Self::ProcessJoin,
+        Self::ProcessPoll,
         Self::ProcessTerminate,
         Self::ProcessKill,
         Self::ThreadStart,
         Self::Leave,
         Self::LeaveThreadJoin,
+        Self::LeaveChildTerminate,
         Self::LeaveChildJoin,
         Self::Exit,
         Self::FeedLock,
@@ -316,11 +322,13 @@ impl Point {
             | Self::AwaitDeath
             | Self::ProcessStart
             | Self::ProcessJoin
+            | Self::ProcessPoll
             | Self::ProcessTerminate
             | Self::ProcessKill
             | Self::ThreadStart
             | Self::Leave
             | Self::LeaveThreadJoin
+            | Self::LeaveChildTerminate
             | Self::LeaveChildJoin
             | Self::Exit => "process",
         }
@@ -357,11 +365,13 @@ impl Point {
             Self::CloseReader | Self::FeedCloseReader | Self::SimpleCloseReader => "reader.close",
             Self::ProcessStart => "process.start",
             Self::ProcessJoin => "process.join",
+            Self::ProcessPoll => "process.poll",
             Self::ProcessTerminate => "process.terminate",
             Self::ProcessKill => "process.kill",
             Self::ThreadStart => "thread.start",
             Self::Leave => "leave",
             Self::LeaveThreadJoin => "thread.join",
+            Self::LeaveChildTerminate => "child.terminate",
             Self::LeaveChildJoin => "child.join",
             Self::Exit => "exit",
             Self::FeedWait => "notempty.wait",

@@ -53,10 +53,15 @@ impl Classic {
             Operation::JoinQueue { .. } => Point::JoinLock,
             Operation::Start { .. } => Point::ProcessStart,
             Operation::Join { .. } => Point::ProcessJoin,
+            Operation::IsAlive { .. } => Point::ProcessPoll,
             Operation::Signal { signal: Signal::Terminate, .. } => Point::ProcessTerminate,
             Operation::Signal { signal: Signal::Kill, .. } => Point::ProcessKill,
             Operation::Thread { .. } => Point::ThreadStart,
             Operation::Exit { code } => return self.begin_to_leave(state, lane, code, events),
+            Operation::ExitNow { code } => {
+                state.lane_mut(lane).exit_code = code;
+                Point::Exit
+            }
         };
         state.lane_mut(lane).point = point;
         if point == Point::ProcessJoin {
@@ -99,7 +104,14 @@ impl Classic {
                 let _ = entry.state.leave();
                 self.next_to_leave(state, lane);
             }
+            Point::ProcessPoll => return Ok(self.poll_process(state, lane, events)),
             Point::LeaveThreadJoin => self.leave_on(state, lane),
+            Point::LeaveChildTerminate => {
+                if let Some(child) = self.leaving_child(state, lane) {
+                    let _ = state.process_mut(child).state.signal(Signal::Terminate);
+                }
+                self.leave_on(state, lane);
+            }
             Point::LeaveChildJoin => {
                 if let Some(child) = self.awaited_process(state, lane) {
                     self.reap(state, process, child);
@@ -155,6 +167,17 @@ impl Classic {
         StepResult::Done
     }
 
+    /// `is_alive`: a look that never waits; a child that has ended is reaped (`LC7`).
+    fn poll_process(&self, state: &mut State, lane: LaneId, events: &mut Events) -> StepResult {
+        let Some(child) = self.awaited_process(state, lane) else { return StepResult::Done };
+        let alive = state.process(child).state.exit().is_none();
+        if !alive {
+            self.reap(state, self.process_of(lane), child);
+        }
+        self.finish(state, lane, Outcome::Bool(alive), events);
+        if alive { StepResult::Unavailable } else { StepResult::Done }
+    }
+
     fn reap(&self, state: &mut State, process: ProcessId, child: ProcessId) {
         let _ = state.process_mut(child).state.reap();
         state.process_mut(process).children.retain(|&other| other != child);
@@ -177,10 +200,18 @@ impl Classic {
             }
             Point::LeaveChildJoin => state.process(self.process_of(lane)).children.first().copied(),
             _ => match self.operation_of(state, lane) {
-                Some(&Operation::Join { process, .. }) => Some(process),
+                Some(&(Operation::Join { process, .. } | Operation::IsAlive { process })) => {
+                    Some(process)
+                }
                 _ => None,
             },
         }
+    }
+
+    /// The child that a leaving lane is about to end.
+    fn leaving_child(&self, state: &State, lane: LaneId) -> Option<ProcessId> {
+        let Some(Leaving::Terminate(index)) = state.lane(lane).leaving else { return None };
+        state.process(self.process_of(lane)).children.get(usize::from(index)).copied()
     }
 
     /// The thread that a leaving lane waits for.
@@ -207,6 +238,7 @@ impl Classic {
         current.leaving = current.leaving.map(|leaving| match leaving {
             Leaving::Thread(index) => Leaving::Thread(index + 1),
             Leaving::Close(index) => Leaving::Close(index + 1),
+            Leaving::Terminate(index) => Leaving::Terminate(index + 1),
             Leaving::Join(index) => Leaving::Join(index + 1),
             other => other,
         });
@@ -214,7 +246,7 @@ impl Classic {
     }
 
     /// Finds the next thing that leaving needs a step for (`LC1`): threads, finalizers that tell
-    /// the feeders, children, finalizers that wait for the feeders, the end.
+    /// the feeders, daemons that are ended, children, finalizers that wait for the feeders, the end.
     fn next_to_leave(&self, state: &mut State, lane: LaneId) {
         let process = self.process_of(lane);
         while let Some(leaving) = state.lane(lane).leaving {
@@ -233,7 +265,14 @@ impl Classic {
                         (None, Leaving::Close(index + 1))
                     }
                 }
-                Leaving::Close(_) => (None, Leaving::Child(0)),
+                Leaving::Close(_) => (None, Leaving::Terminate(0)),
+                Leaving::Terminate(index) => match entry.children.get(usize::from(index)) {
+                    Some(child) if self.program.processes[usize::from(child.0)].daemon => {
+                        (Some(Point::LeaveChildTerminate), leaving)
+                    }
+                    Some(_) => (None, Leaving::Terminate(index + 1)),
+                    None => (None, Leaving::Child(0)),
+                },
                 Leaving::Child(_) if !entry.children.is_empty() => {
                     (Some(Point::LeaveChildJoin), leaving)
                 }

@@ -89,6 +89,8 @@ pub enum Leaving {
     Thread(u8),
     /// Telling the feeder of the n-th used queue, last first, to end.
     Close(u8),
+    /// Ending the n-th child, if it is a daemon.
+    Terminate(u8),
     /// Waiting for the n-th child.
     Child(u8),
     /// Waiting for the feeder of the n-th used queue, last first.

@@ -17,6 +17,7 @@ fn program(maxsize: u32, items: &[(u8, u32)], processes: &[&[Operation]]) -> Pro
         queue: QUEUE,
     });
     let processes = processes.iter().enumerate().map(|(index, operations)| ProcessProgram {
+        daemon: false,
         name: format!("P{index}"),
         lanes: vec![LaneProgram {
             name: "main".to_owned(),

@@ -50,15 +50,15 @@ fn read_start(descriptor: RawFd) -> io::Result<Start> {
     let mut bytes = Vec::new();
     File::from(adopt(descriptor)?).read_to_end(&mut bytes)?;
     let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
-    let (worker, argument, inherit) =
-        codec::from_bytes::<(String, Vec<u8>, Vec<Exported>)>(&bytes).map_err(invalid)?;
+    let (worker, argument, inherit, daemon) =
+        codec::from_bytes::<(String, Vec<u8>, Vec<Exported>, bool)>(&bytes).map_err(invalid)?;
     let mut table = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
     for exported in &inherit {
         if let Entry::Vacant(vacant) = table.entry(exported.descriptor) {
             vacant.insert(Inherited::Waiting(adopt(exported.descriptor)?));
         }
     }
-    Ok(Start { worker, argument, inherit })
+    Ok(Start { worker, argument, inherit, daemon })
 }
 
 /// Becomes the owner of a descriptor that the start of this process left open, and keeps it from

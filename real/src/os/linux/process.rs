@@ -135,7 +135,7 @@ fn pidfd(identifier: u32) -> io::Result<OwnedFd> {
 
 /// What the worker reads first, as a memory file that it inherits.
 fn message(start: &Start) -> io::Result<File> {
-    let parts = (&start.worker, &start.argument, &start.inherit);
+    let parts = (&start.worker, &start.argument, &start.inherit, start.daemon);
     let bytes = codec::to_bytes(&parts).map_err(io::Error::other)?;
     let mut file = File::from(rustix::fs::memfd_create("midput-start", MemfdFlags::CLOEXEC)?);
     file.write_all(&bytes)?;

@@ -21,6 +21,7 @@ fn machine(sizes: [u32; 2]) -> Classic {
     let put = |item| Operation::Put { queue: QUEUE, item: ItemId(item), timeout: Timeout::Never };
     let get = |timeout| Operation::Get { queue: QUEUE, timeout };
     let process = |name: &str, operations: &[Operation]| ProcessProgram {
+        daemon: false,
         name: name.to_owned(),
         lanes: vec![LaneProgram {
             name: "main".to_owned(),
