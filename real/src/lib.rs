@@ -42,7 +42,8 @@ mod worker;
 
 pub use block_on::block_on;
 pub use blocking::{
-    CloseError, Connection, DecodeError, JoinableQueue, Process, Queue, SimpleQueue, StartError, pipe,
+    CloseError, Connection, DecodeError, JoinableQueue, Process, Queue, SimpleQueue, StartError,
+    pipe,
 };
 pub use classic::{
     FeederError, GetError, NotClosed, PollError, PutError, ReceiveError, SendError, SimpleGetError,

@@ -104,7 +104,7 @@ impl Classic {
                 let _ = entry.state.leave();
                 self.next_to_leave(state, lane);
             }
-            Point::ProcessPoll => return Ok(self.poll_process(state, lane, events)),
+            Point::ProcessPoll => return self.poll_process(state, lane, events),
             Point::LeaveThreadJoin => self.leave_on(state, lane),
             Point::LeaveChildTerminate => {
                 if let Some(child) = self.leaving_child(state, lane) {

@@ -166,9 +166,7 @@ impl Point {
             | Self::NotifyAwait
             | Self::NotifyDrainWait => Change::Of(Kind::Tasks),
             // A child that was joined is no longer waited for on leaving.
-            Self::ProcessJoin | Self::ProcessPoll | Self::LeaveChildJoin => {
-                Change::Of(Kind::Life)
-            }
+            Self::ProcessJoin | Self::ProcessPoll | Self::LeaveChildJoin => Change::Of(Kind::Life),
             Self::NotStarted
             | Self::Ended
             | Self::PutStart
