@@ -4,6 +4,6 @@ mod connection;
 mod process;
 mod queue;
 
-pub use connection::{Connection, DecodeError, pipe};
+pub use connection::{Awaited, Connection, duplex_pipe, pipe, wait};
 pub use process::{Process, StartError};
 pub use queue::Queue;
