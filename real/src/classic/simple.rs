@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::connection::{Connection, PollError};
 use super::error::{SimpleGetError, SimplePutError};
-use super::handle::export_descriptor;
 use crate::codec::{Codec, Postcard};
+use crate::connection::{Connection, PollError, export_descriptor};
 use crate::interrupted::uninterrupted;
 use crate::os::{Exported, Os, SemaphoreSpecification, Site, Wait};
 use crate::process::ThisProcess;
