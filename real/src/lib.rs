@@ -35,13 +35,17 @@ mod blocking;
 pub mod classic;
 pub mod codec;
 mod interrupted;
+pub mod manager;
 pub mod os;
 pub mod process;
 pub mod timeout;
 mod worker;
 
 pub use block_on::block_on;
-pub use blocking::{Connection, DecodeError, Process, Queue, StartError, pipe};
+pub use blocking::{
+    Connection, DecodeError, Manager, ManagerQueue, ManagerSettings, Process, Queue, StartError,
+    pipe,
+};
 pub use classic::{FeederError, GetError, NotClosed, PollError, PutError, ReceiveError, SendError};
 pub use codec::CodecError;
 pub use timeout::Timeout;

@@ -1,9 +1,12 @@
 //! The classes that programs use: the protocols on Linux, as calls that block.
 
 mod connection;
+mod manager;
 mod process;
 mod queue;
 
 pub use connection::{Connection, DecodeError, pipe};
+pub(crate) use manager::serve as serve_manager;
+pub use manager::{Manager, ManagerQueue, ManagerSettings};
 pub use process::{Process, StartError};
 pub use queue::Queue;
