@@ -5,7 +5,7 @@ mod manager;
 mod process;
 mod queue;
 
-pub use connection::{Connection, DecodeError, pipe};
+pub use connection::{Awaited, Connection, duplex_pipe, pipe, wait};
 pub(crate) use manager::serve as serve_manager;
 pub use manager::{Manager, ManagerQueue, ManagerSettings};
 pub use process::{Process, StartError};

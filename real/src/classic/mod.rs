@@ -4,22 +4,11 @@
 //! model in lockstep, a trace. Between two steps there is only plain access to this process's
 //! data, and each belongs to the step before it.
 
-mod connection;
 mod error;
 mod feeder;
 mod handle;
 mod queue;
 
-pub use connection::{Connection, Direction, PollError, ReceiveError, SendError};
 pub use error::{FeederError, GetError, NotClosed, PutError};
 pub use handle::QueueHandle;
 pub use queue::Queue;
-
-use std::io;
-
-/// `EBADF`: what the system answers for a descriptor that this process has closed.
-const BAD_DESCRIPTOR: i32 = 9;
-
-fn is_closed_descriptor(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(BAD_DESCRIPTOR)
-}

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::state::{Effect, Event, OutOfTurn, SessionId, State};
 use super::{Key, Limits};
 use crate::interrupted::uninterrupted;
-use crate::os::{Address, Os, Site, Wait};
+use crate::os::{Address, Awaited, Os, Site, Wait};
 
 /// How long the server waits before it accepts again where the system has nothing left.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -68,10 +68,9 @@ impl<O: Os> Server<O> {
     ) -> io::Result<()> {
         let os = self.os;
         loop {
-            let ends = [&lifeline, &listener];
+            let ends = [Awaited::Readable(&lifeline), Awaited::Readable(&listener)];
             let wait = Site::new("server.wait");
-            let ready = uninterrupted(|| os.poll_any(&ends, Wait::Forever, wait)).await?;
-            if ready == Some(0) {
+            if uninterrupted(|| os.wait_any(&ends, Wait::Forever, wait)).await?[0] {
                 return Ok(());
             }
             if self.accept(&listener).await.is_err() {

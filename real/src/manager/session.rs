@@ -9,7 +9,7 @@ use super::protocol::{Answer, Frame, Message, Refusal, SECRET};
 use super::server::Server;
 use super::state::{Effect, Event, OutOfTurn, SessionId};
 use crate::interrupted::uninterrupted;
-use crate::os::{Os, Site, Wait};
+use crate::os::{Awaited, Os, Site, Wait};
 
 const SITES: Sites = Sites {
     wait: Site::new("session.wait"),
@@ -141,21 +141,22 @@ impl<O: Os> Session<O> {
             return self.hear(frame).await;
         }
         let os = self.server.os;
-        let ends = [self.link.socket(), &self.wake];
+        let ends = [Awaited::Readable(self.link.socket()), Awaited::Readable(&self.wake)];
         let (wait, site) = match self.looks {
             true => (Wait::Try, Site::new("session.look")),
             false => (self.wait(), SITES.wait),
         };
-        match uninterrupted(|| os.poll_any(&ends, wait, site)).await.map_err(LinkError::from)? {
-            Some(0) => self.read().await,
-            Some(_) => self.woken().await,
+        let ready = uninterrupted(|| os.wait_any(&ends, wait, site)).await;
+        match ready.map_err(LinkError::from)?[..] {
+            [true, _] => self.read().await,
+            [_, true] => self.woken().await,
             // Nothing has come and nothing has ended: the client is there and waits.
-            None if self.looks => {
+            _ if self.looks => {
                 self.looks = false;
                 let session = self.identifier;
                 Ok(self.server.apply(Event::Present { session }, session).await?)
             }
-            None => Err(LinkError::Late.into()),
+            _ => Err(LinkError::Late.into()),
         }
     }
 

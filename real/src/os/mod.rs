@@ -84,6 +84,32 @@ pub struct Exported {
     pub index: u32,
 }
 
+/// One of several things that are waited for at once.
+pub enum Awaited<'a, O: Os> {
+    /// That a read of this descriptor would not block: something is there, or the stream has
+    /// ended. On the writing end of a pipe: that nobody can read any more.
+    Readable(&'a O::Descriptor),
+    /// That this process has ended.
+    Ended(&'a O::Process),
+}
+
+impl<O: Os> Clone for Awaited<'_, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O: Os> Copy for Awaited<'_, O> {}
+
+impl<O: Os> std::fmt::Debug for Awaited<'_, O> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Readable(_) => "Readable(..)",
+            Self::Ended(_) => "Ended(..)",
+        })
+    }
+}
+
 /// What a new process runs and inherits.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -113,7 +139,7 @@ pub struct SemaphoreSpecification {
 pub trait Os: Copy + Default + Send + Sync + 'static {
     /// A semaphore shared between processes, without an owner: nobody posts it for the dead.
     type Semaphore: Clone + Send + Sync + 'static;
-    /// One end of a pipe, in this process.
+    /// One end of a pipe or of a pair of sockets, in this process.
     type Descriptor: Clone + Send + Sync + 'static;
     /// A lock with one condition, for the threads of one process.
     type Monitor: Clone + Send + Sync + 'static;
@@ -165,6 +191,12 @@ pub trait Os: Copy + Default + Send + Sync + 'static {
     /// What the system says where it has no descriptor left.
     fn pipe(&self) -> io::Result<(Self::Descriptor, Self::Descriptor)>;
 
+    /// Makes a pair of connected stream sockets: what one sends the other receives.
+    ///
+    /// # Errors
+    /// What the system says where it has no descriptor left.
+    fn socket_pair(&self) -> io::Result<(Self::Descriptor, Self::Descriptor)>;
+
     /// Reads what is there, up to the buffer's length; blocks while nothing is; 0 at the end.
     fn read(
         &self,
@@ -189,22 +221,20 @@ pub trait Os: Copy + Default + Send + Sync + 'static {
         site: Site,
     ) -> impl Future<Output = io::Result<bool>>;
 
-    /// Which of these a read (or [`accept`](Self::accept)) would not block on, by its position; the
-    /// first where there are several. `None` where the wait is over.
+    /// Waits until at least one of these is so, and says of each whether it is; of none where the
+    /// wait is over before.
+    fn wait_any(
+        &self,
+        awaited: &[Awaited<'_, Self>],
+        wait: Wait,
+        site: Site,
+    ) -> impl Future<Output = io::Result<Vec<bool>>>;
+
+    /// Opens a stream socket to which others can connect, and says where: a TCP port 0 becomes one
+    /// that is free. It is readable where there is somebody to [`accept`](Self::accept).
     ///
     /// This and what follows down to [`random`](Self::random) is for servers and their clients. An
     /// operating system that runs none may leave them out: they answer `Unsupported`.
-    fn poll_any(
-        &self,
-        _descriptors: &[&Self::Descriptor],
-        _wait: Wait,
-        _site: Site,
-    ) -> impl Future<Output = io::Result<Option<usize>>> {
-        async { Err(io::ErrorKind::Unsupported.into()) }
-    }
-
-    /// Opens a stream socket to which others can connect, and says where: a TCP port 0 becomes one
-    /// that is free.
     ///
     /// # Errors
     /// What the system says: `AddrInUse` where somebody listens there.

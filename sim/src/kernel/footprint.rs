@@ -3,7 +3,7 @@
 
 use midput_model::program::{LaneId, ProcessId};
 
-use super::{Kernel, PipeEnd, Request};
+use super::{AwaitedName, Kernel, PipeEnd, Request};
 
 /// A set of up to 256 things.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,6 +132,15 @@ impl Kernel {
                     None => Bits::NONE,
                 }
             }
+            Request::WaitAny { .. } => {
+                let entry = &self.lanes[usize::from(lane.0)];
+                entry.awaited.iter().fold(Bits::NONE, |bits, awaited| {
+                    bits.union(&match *awaited {
+                        AwaitedName::Readable(descriptor) => self.pipe_use(lane, descriptor),
+                        AwaitedName::Ended(process) => thing(EXITS, usize::from(process.0)),
+                    })
+                })
+            }
             Request::MonitorLock { monitor }
             | Request::MonitorWake { monitor }
             | Request::MonitorUnlock { monitor }
@@ -190,9 +199,12 @@ impl Kernel {
     }
 }
 
+/// The place of a pipe among those that have one. Pairs of sockets take theirs from the end: one
+/// that shares its place with a pipe makes steps depend on each other that do not, nothing worse.
 fn pipe_of(end: PipeEnd) -> usize {
     match end {
         PipeEnd::Reader(pipe) | PipeEnd::Writer(pipe) => pipe,
+        PipeEnd::Socket(pair, _) => (PIPE_DATA.1 - 1).checked_sub(pair).unwrap_or(usize::MAX),
     }
 }
 

@@ -30,9 +30,9 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use rustix::event::PollFlags;
-
-use super::{Address, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait};
+use super::{
+    Address, Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
+};
 
 /// The process that runs on Linux.
 ///
@@ -77,6 +77,10 @@ impl Os for Linux {
         descriptor::pipe()
     }
 
+    fn socket_pair(&self) -> io::Result<(Descriptor, Descriptor)> {
+        descriptor::socket_pair()
+    }
+
     async fn read(&self, end: &Descriptor, buffer: &mut [u8], _: Site) -> io::Result<usize> {
         Ok(rustix::io::read(&*end.open()?, buffer)?)
     }
@@ -89,14 +93,13 @@ impl Os for Linux {
         poll::readable(&*end.open()?, wait)
     }
 
-    async fn poll_any(
+    async fn wait_any(
         &self,
-        descriptors: &[&Descriptor],
+        awaited: &[Awaited<'_, Self>],
         wait: Wait,
         _: Site,
-    ) -> io::Result<Option<usize>> {
-        let open: Vec<_> = descriptors.iter().map(|it| it.open()).collect::<io::Result<_>>()?;
-        poll::first_ready(&open, PollFlags::IN, wait)
+    ) -> io::Result<Vec<bool>> {
+        poll::any(awaited, wait)
     }
 
     fn listen(&self, address: &Address) -> io::Result<(Descriptor, Address)> {

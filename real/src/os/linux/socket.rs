@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SendFlags, SocketAddrUnix, SocketFlags, SocketType, sockopt};
 
@@ -65,7 +65,7 @@ pub(super) fn connect(address: &Address, wait: Wait) -> io::Result<Descriptor> {
         match connected {
             Ok(()) => break,
             Err(Errno::INPROGRESS) => {
-                if poll::first_ready(&[&socket], PollFlags::OUT, wait)?.is_none() {
+                if !is_writable(&socket, wait)? {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
                 sockopt::socket_error(&socket)??;
@@ -89,6 +89,11 @@ pub(super) fn connect(address: &Address, wait: Wait) -> io::Result<Descriptor> {
     Ok(Descriptor::new(socket))
 }
 
+/// Whether a write would not block, or would fail.
+fn is_writable(socket: impl AsFd, wait: Wait) -> io::Result<bool> {
+    poll::ready(&mut [PollFd::new(&socket, PollFlags::OUT)], wait)
+}
+
 fn is_over(wait: Wait) -> bool {
     use crate::os::Os;
     matches!(wait, Wait::Until(deadline) if deadline <= super::Linux.now())
@@ -106,7 +111,7 @@ pub(super) fn send(socket: impl AsFd, buffer: &[u8], wait: Wait) -> io::Result<u
     loop {
         match rustix::net::send(&socket, buffer, SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
             Err(Errno::AGAIN) => {
-                if poll::first_ready(&[&socket], PollFlags::OUT, wait)?.is_none() {
+                if !is_writable(&socket, wait)? {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
             }
