@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use midput_real::manager::protocol::{
     Answer, BadFrame, Call, ClientId, Frame, HEADER, Message, QueueId, Refusal, SECRET, VERSION,
-    decode, encode,
+    decode, encode, missing,
 };
 use proptest::prelude::*;
 
@@ -85,6 +85,8 @@ proptest! {
         let mut bytes = encode(&frame);
         for length in 0..bytes.len() {
             prop_assert_eq!(decode_bounded(&bytes[..length], LARGEST), Ok(None));
+            let part = if length < HEADER { HEADER } else { bytes.len() };
+            prop_assert_eq!(missing(&bytes[..length]), part - length);
         }
         let length = bytes.len();
         bytes.extend(more);

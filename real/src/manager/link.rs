@@ -2,13 +2,12 @@
 
 use std::io;
 
-use super::protocol::{BadFrame, Frame, HEADER, decode, encode};
+use super::protocol::{BadFrame, Frame, decode, encode, missing};
 use crate::interrupted::uninterrupted;
 use crate::os::{Os, Site, Wait};
 
-/// What is read at once: of a frame that has begun, and otherwise.
+/// The most that is read at once.
 const CHUNK: usize = 64 * 1024;
-const SMALL_CHUNK: usize = 4096;
 
 /// Why a frame did not come or go.
 #[derive(Debug, thiserror::Error)]
@@ -93,27 +92,26 @@ impl<O: Os> Link<O> {
         let Some((frame, length)) = decode(&self.arrived, self.largest_item)? else {
             return Ok(None);
         };
-        if length == self.arrived.len() && length > CHUNK {
-            self.arrived = Vec::new();
-        } else {
-            self.arrived.drain(..length);
-        }
+        self.arrived.drain(..length);
+        // What a large item took is not kept for small ones.
+        self.arrived.shrink_to(CHUNK);
         Ok(Some(frame))
     }
 
-    /// Reads once. To be called where reading does not block.
+    /// Reads once: of the header, or of what it announces, so that nothing of the next frame comes
+    /// along. To be called where reading does not block.
     ///
     /// Memory is taken for what arrives, not for what a header announces.
     ///
     /// Step: `read`.
     pub(super) async fn read(&mut self) -> Result<(), LinkError> {
         let begun = self.arrived.len();
-        let chunk = if begun < HEADER { SMALL_CHUNK } else { CHUNK };
+        let chunk = missing(&self.arrived).min(CHUNK);
         self.arrived.reserve_exact(chunk);
         self.arrived.resize(begun + chunk, 0);
         let read = loop {
             let rest = &mut self.arrived[begun..];
-            match self.os.read(&self.socket, rest, self.sites.read).await {
+            match self.os.read(&self.socket, rest, self.sites.read.at(begun)).await {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 read => break read,
             }

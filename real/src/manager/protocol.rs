@@ -337,6 +337,18 @@ pub fn decode(arrived: &[u8], largest_item: u32) -> Result<Option<(Frame, usize)
     Ok(Some((Frame { request, message }, HEADER + content.len())))
 }
 
+/// How many bytes are missing of the header, or of the frame that it announces, where [`decode`]
+/// says that the frame has not arrived whole.
+pub fn missing(arrived: &[u8]) -> usize {
+    match arrived.first_chunk::<HEADER>() {
+        None => HEADER - arrived.len(),
+        Some([.., a, b, c, d]) => {
+            let length = u32::from_le_bytes([*a, *b, *c, *d]) as usize;
+            HEADER.saturating_add(length).saturating_sub(arrived.len())
+        }
+    }
+}
+
 /// What a frame of this kind says; its length is right.
 fn message(kind: u8, mut fields: Fields<'_>) -> Option<Message> {
     let answer = |answer| Some(Message::Answer(answer));

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::protocol::{QueueId, Refusal};
 use super::session::Session;
 use super::state::{Effect, Event, OutOfTurn, SessionId, State};
 use super::{Key, Limits};
@@ -51,6 +52,14 @@ impl<O: Os> Server<O> {
 
     fn shared(&self) -> MutexGuard<'_, Shared<O>> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a queue for at most `maxsize` items, as a client would; 0 is no bound.
+    ///
+    /// # Errors
+    /// Where there are as many as are allowed.
+    pub fn create(&self, maxsize: u32) -> Result<QueueId, Refusal> {
+        self.shared().state.create(maxsize)
     }
 
     /// Serves until the other end of `lifeline` is closed, which is for ever where nobody has it.

@@ -126,6 +126,9 @@ impl Kernel {
             Request::Read { descriptor }
             | Request::Poll { descriptor, .. }
             | Request::Write { descriptor, .. } => self.pipe_use(lane, descriptor),
+            Request::Send { descriptor, .. } => self.pipe_use(lane, descriptor),
+            // They make a connection, which whoever waits for several things may see.
+            Request::Accept { .. } | Request::Connect => Bits::ALL,
             Request::Close { descriptor } => {
                 match self.lane_end(usize::from(lane.0), descriptor).map(pipe_of) {
                     Some(pipe) => thing(PIPE_DATA, pipe).union(&thing(PIPE_ENDS, pipe)),
@@ -204,6 +207,8 @@ impl Kernel {
 fn pipe_of(end: PipeEnd) -> usize {
     match end {
         PipeEnd::Reader(pipe) | PipeEnd::Writer(pipe) => pipe,
+        // It has no place, and touches everything.
+        PipeEnd::Listener(_) => usize::MAX,
         PipeEnd::Socket(pair, _) => (PIPE_DATA.1 - 1).checked_sub(pair).unwrap_or(usize::MAX),
     }
 }

@@ -235,7 +235,10 @@ impl State {
     fn asked(&mut self, session: SessionId, request: u64, call: Call, effects: &mut Vec<Effect>) {
         let mut answer = |answer| effects.push(Effect::Answer { session, request, answer });
         let (queue, wants, waits) = match call {
-            Call::Create { maxsize } => return answer(self.create(maxsize)),
+            Call::Create { maxsize } => {
+                let created = self.create(maxsize);
+                return answer(created.map_or_else(Answer::Refused, Answer::Created));
+            }
             Call::Size { queue } => return answer(self.size(queue)),
             Call::TaskDone { queue } => (queue, None, false),
             Call::Put { queue, wait, item } => (queue, Some(Wants::Put(item)), wait),
@@ -264,13 +267,17 @@ impl State {
         self.settle(index, effects);
     }
 
-    fn create(&mut self, maxsize: u32) -> Answer {
+    /// Makes a queue for at most `maxsize` items; 0 is no bound.
+    ///
+    /// # Errors
+    /// Where there are as many as are allowed.
+    pub fn create(&mut self, maxsize: u32) -> Result<QueueId, Refusal> {
         match u32::try_from(self.queues.len()) {
             Ok(number) if self.queues.len() < self.queues_max => {
                 self.queues.push(Queue { maxsize, ..Queue::default() });
-                Answer::Created(QueueId(number))
+                Ok(QueueId(number))
             }
-            _ => Answer::Refused(Refusal::Queues),
+            _ => Err(Refusal::Queues),
         }
     }
 
