@@ -276,7 +276,11 @@ pub(crate) struct Explore {
     #[arg(long, default_value_t = 2_000_000)]
     pub states: usize,
     /// Run every schedule of the real code, too, in the simulated kernel, with the scenario's kills
-    /// and faults at every step, and compare what both come to.
+    /// and faults at every step, and compare what both come to. Each schedule that is run is held
+    /// against the model step by step, and its hazards and guarantees are judged by what the scenario
+    /// allows. Of schedules that differ only in the order of steps that make no difference one is
+    /// run, so that the proof is of lockstep and of ends; a guarantee over the order of calls and
+    /// returns is judged in that one's.
     #[arg(long)]
     pub code: bool,
     /// Run at most so many schedules of the code.

@@ -220,6 +220,7 @@ fn bad_input_is_answered_by_name_with_status_2() {
         (&["check", "--world", "moon"], "sim"),
         (&["check", "--budget", "30"], "30s"),
         (&["check", "--shard", "3/2"], "m/n"),
+        (&["check", "--strategy", "exhaustive"], "midput explore SCENARIO --code"),
         (&["replay", "no-such.case"], "no-such.case"),
         (&["replay", "last"], "no case has failed yet"),
         (&["nonsense", "--flag"], "--flag"),
@@ -358,4 +359,32 @@ fn a_trace_goes_to_a_file_and_from_standard_input() {
     let trace = std::fs::read_to_string(folder.path().join("trace.txt")).unwrap();
     assert!(trace.contains("x P1       kill SIGKILL"), "{trace}");
     assert!(trace.lines().all(|line| line.is_ascii()), "{trace}");
+}
+
+#[test]
+fn exploring_the_code_says_what_is_proved_and_what_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenarios = folder.path().join("scenarios/mine");
+    std::fs::create_dir_all(&scenarios).unwrap();
+    let text = "why = \"x\"\n[queue.q]\n[process.P0]\nmain = [\"start P1\", \"get\"]\n\
+                [process.P1]\nmain = [\"put a 1B\"]\n[faults]\nkills = 1\nvictims = [\"P1\"]\n";
+    std::fs::write(scenarios.join("harm.toml"), text).unwrap();
+    let output = midput(folder.path(), &["explore", "mine/harm", "--code"]);
+    let out = self::text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{out}");
+    assert!(out.contains("a proof: every schedule was run, or is like one that was"), "{out}");
+    assert!(out.contains("FAIL hazard H2 in "), "{out}");
+    assert!(out.contains("none for guarantees over every order"), "{out}");
+    let line = out.lines().find(|line| line.contains("midput replay ")).unwrap();
+    let case = line.split("midput replay ").nth(1).unwrap().split_whitespace().next().unwrap();
+    assert_eq!(midput(folder.path(), &["replay", case]).status.code(), Some(1), "{out}");
+    std::fs::write(
+        scenarios.join("harm.toml"),
+        text.to_owned() + "[allow]\nclassic = [\"H1\", \"H2\", \"H4\", \"H5\", \"H6\", \"H8\"]\n",
+    )
+    .unwrap();
+    let output = midput(folder.path(), &["explore", "mine/harm", "--code"]);
+    let out = self::text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{out}");
+    assert!(out.contains("each in lockstep with its model"), "{out}");
 }

@@ -1,5 +1,7 @@
 //! What the lanes of a scenario do, as data: the parameter of every machine and of every world.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// A process of the scenario, by its position in [`Program::processes`]. `P0` is the first.
@@ -366,10 +368,10 @@ impl Program {
     }
 
     /// The name of a queue's feeder thread: `feed`, or with several queues `feed-jobs`.
-    pub fn feeder_name(&self, queue: QueueId) -> String {
+    pub fn feeder_name(&self, queue: QueueId) -> Cow<'static, str> {
         match self.queues.get(usize::from(queue.0)) {
-            Some(parameters) if self.queues.len() > 1 => format!("feed-{}", parameters.name),
-            _ => "feed".to_owned(),
+            Some(parameters) if self.queues.len() > 1 => format!("feed-{}", parameters.name).into(),
+            _ => "feed".into(),
         }
     }
 

@@ -23,8 +23,6 @@ pub trait Stage: Os {
     fn leaving(&self, process: ProcessId);
     /// Waits until a process of the program is dead, whoever started it (step `await-death`).
     fn await_death(&self, process: ProcessId) -> impl Future<Output = ()>;
-    /// The name of the worker that runs a process of the program.
-    fn worker(&self, process: &str) -> String;
 }
 
 /// One process of a program while it runs.
@@ -34,6 +32,7 @@ pub(crate) struct Script<S: Stage, Q: Subject<S>> {
     process: ProcessId,
     this: ThisProcess<S>,
     queues: Vec<Q>,
+    /// By process, once one was started from here.
     children: Mutex<Vec<Option<Process<S>>>>,
 }
 
@@ -46,7 +45,7 @@ struct Passed<'a, S: Stage, Q: Subject<S>> {
 
 impl<S: Stage, Q: Subject<S>> Serialize for Passed<'_, S, Q> {
     fn serialize<Z: Serializer>(&self, serializer: Z) -> Result<Z::Ok, Z::Error> {
-        let mut exported = Vec::new();
+        let mut exported = Vec::with_capacity(self.queues.len());
         for queue in self.queues {
             let objects = queue.exported().map_err(serde::ser::Error::custom)?;
             midput_real::process::inherit(&objects).map_err(serde::ser::Error::custom)?;
@@ -102,8 +101,7 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
         this: ThisProcess<S>,
         queues: Vec<Q>,
     ) -> Arc<Self> {
-        let children = Mutex::new(program.processes.iter().map(|_| None).collect());
-        Arc::new(Self { stage, program, process, this, queues, children })
+        Arc::new(Self { stage, program, process, this, queues, children: Mutex::default() })
     }
 
     /// The main lane: its operations, then leaving the process.
@@ -191,12 +189,15 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
     }
 
     async fn start(&self, process: ProcessId) -> Outcome {
-        let name = &self.program.processes[usize::from(process.0)].name;
-        let worker = self.stage.worker(name);
+        // The worker of each process has the process's name.
+        let worker = &self.program.processes[usize::from(process.0)].name;
         let passed = Passed { process, queues: &self.queues, stage: std::marker::PhantomData::<S> };
-        match Process::start(&self.this, &worker, passed).await {
+        match Process::start(&self.this, worker, passed).await {
             Ok(child) => {
                 let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+                if children.is_empty() {
+                    children.resize(self.program.processes.len(), None);
+                }
                 children[usize::from(process.0)] = Some(child);
                 Outcome::Done
             }
@@ -206,7 +207,7 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
 
     fn child_of(&self, process: ProcessId) -> Option<Process<S>> {
         let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
-        children[usize::from(process.0)].clone()
+        children.get(usize::from(process.0)).cloned().flatten()
     }
 
     async fn start_thread(self: &Arc<Self>, lane: LaneId) -> Outcome {

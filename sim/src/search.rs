@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use midput_model::program::{Exit, LaneId, Outcome, Program, Signal};
-use midput_model::queue::classic::{Classic, Ending as ModelEnding, LaneEnding, Time};
+use midput_model::queue::classic::{Classic, Ending as ModelEnding, Environment, LaneEnding, Time};
 use midput_scenarios::Scenario;
 
 use crate::check::Observers;
 use crate::host::{Alternative, Anywhere, Directives, Ending, Host, Settings};
 use crate::kernel::{Kernel, SimulatedOs, with_kernel};
-use crate::schedule::{Exhaustive, ExhaustiveOptions, Stood, Tally};
+use crate::schedule::{Exhaustive, ExhaustiveOptions, Stood, Tally, TooMany};
 use crate::subject::Subject;
+use crate::sweep::{Failure, Judged, Verdict, judge};
 
 /// What somebody can tell of a run that has come to its end: the same for the model.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,12 +87,21 @@ pub struct SearchOptions {
     pub runs_max: u64,
     /// How time passes.
     pub time: Time,
+    /// Whether each schedule is judged: the model of the classic queue beside it, its hazards, and the
+    /// guarantees over its history. Of schedules that differ only in the order of what makes no
+    /// difference, it is one whose history is judged.
+    pub judged: bool,
 }
 
 impl Default for SearchOptions {
-    /// With reduction, ten million runs, patient time.
+    /// With reduction, ten million runs, patient time; nothing is judged.
     fn default() -> Self {
-        Self { exhaustive: ExhaustiveOptions::default(), runs_max: 10_000_000, time: Time::Patient }
+        Self {
+            exhaustive: ExhaustiveOptions::default(),
+            runs_max: 10_000_000,
+            time: Time::Patient,
+            judged: false,
+        }
     }
 }
 
@@ -107,15 +117,39 @@ pub struct Searched {
     pub complete: bool,
     /// Every end that was reached.
     pub ends: BTreeMap<EndState, Reached>,
+    /// What was found that must not be, by its kind, with the first of its kind.
+    pub failures: BTreeMap<String, (Failure, Reached)>,
 }
 
-/// How an end was reached.
+impl Searched {
+    /// How a schedule was judged.
+    fn note(&mut self, verdict: Verdict, strategy: &Exhaustive) {
+        let Verdict::Fail(failures) = verdict else { return };
+        for failure in failures {
+            let entry = self.failures.entry(failure.kind());
+            let (_, reached) = entry.or_insert_with(|| (failure, Reached::default()));
+            reached.note(strategy);
+        }
+    }
+}
+
+/// How an end, or a failure, was reached.
 #[derive(Clone, Debug, Default)]
 pub struct Reached {
     /// By how many schedules.
     pub schedules: u64,
     /// By which one first: what was chosen at each step, and for a kill where its victim stood.
     pub path: Vec<(Alternative, Option<Stood>)>,
+}
+
+impl Reached {
+    /// By the last run.
+    fn note(&mut self, strategy: &Exhaustive) {
+        if self.schedules == 0 {
+            self.path = strategy.path().collect();
+        }
+        self.schedules += 1;
+    }
 }
 
 /// What may happen at any step of a search: the kills and faults that a scenario allows.
@@ -131,20 +165,27 @@ pub fn anywhere(scenario: &Scenario) -> Anywhere {
     }
 }
 
-/// Runs every schedule of a scenario, with the kills and faults that it allows at every step.
+/// Runs every schedule of a scenario, with the kills and faults that it allows at every step. Where
+/// they are judged, the first that does what the model does not is the last that is run.
 ///
 /// # Errors
 /// The ending of the first run that did not end as a run does: a subject that does not do the same
-/// twice, or a program that cannot be set up.
+/// twice, a program that cannot be set up, or one whose lanes and processes are too many.
 pub fn search<Q: Subject<SimulatedOs>>(
     scenario: &Scenario,
     options: SearchOptions,
 ) -> Result<Searched, Ending> {
     let program = Arc::new(scenario.program.clone());
+    let (lanes, processes) = (program.lanes().len(), program.processes.len());
+    TooMany::check(lanes, processes).map_err(Ending::TooMany)?;
     let anywhere = anywhere(scenario);
     let mut strategy = Exhaustive::new(options.exhaustive);
     let mut host = Host::default();
-    let mut observers = Observers::default();
+    let mut observers = if options.judged {
+        Observers::new(&program, Some(&Arc::new(machine(scenario, options.time))))
+    } else {
+        Observers::default()
+    };
     let settings = Settings { time_any: options.time == Time::Any, ..Settings::default() };
     let mut searched = Searched::default();
     for _ in 0..options.runs_max {
@@ -156,13 +197,17 @@ pub fn search<Q: Subject<SimulatedOs>>(
         match ran.ending {
             Ending::AllEnded | Ending::Stuck => {
                 let end = with_kernel(|kernel| EndState::of(kernel, &program, &observers));
-                let reached = searched.ends.entry(end).or_default();
-                if reached.schedules == 0 {
-                    reached.path = strategy.path().collect();
+                searched.ends.entry(end).or_default().note(&strategy);
+                if options.judged {
+                    searched.note(verdict(scenario, &observers), &strategy);
                 }
-                reached.schedules += 1;
             }
             Ending::Redundant => {}
+            Ending::Diverged(divergence) => {
+                let failures = vec![Failure::Diverged(divergence)];
+                searched.note(Verdict::Fail(failures), &strategy);
+                break;
+            }
             other => return Err(other),
         }
         if !strategy.advance() {
@@ -172,6 +217,27 @@ pub fn search<Q: Subject<SimulatedOs>>(
     }
     searched.tally = strategy.tally();
     Ok(searched)
+}
+
+/// How the last run is judged by what the scenario allows.
+fn verdict(scenario: &Scenario, observers: &Observers) -> Verdict {
+    let hazards = observers.lockstep.as_ref().map(|it| it.hazards()).unwrap_or_default();
+    let Judged { verdict, .. } = judge(scenario, "classic", hazards, observers.violations());
+    verdict
+}
+
+/// The model of a scenario, with the kills and faults that a search does.
+fn machine(scenario: &Scenario, time: Time) -> Classic {
+    let anywhere = anywhere(scenario);
+    let environment = Environment {
+        time,
+        kills: anywhere.kills_left,
+        faults: anywhere.faults_left,
+        victims: anywhere.victims,
+        signals: anywhere.signals,
+        overdue: false,
+    };
+    Classic::new(scenario.program.clone(), environment)
 }
 
 /// The ends of the same scenario that its model can reach, each with the fewest actions that lead
@@ -185,16 +251,7 @@ pub fn ends_of_model(
 
     use midput_model::explore::{Limits, explore};
 
-    let anywhere = anywhere(scenario);
-    let environment = midput_model::queue::classic::Environment {
-        time,
-        kills: anywhere.kills_left,
-        faults: anywhere.faults_left,
-        victims: anywhere.victims,
-        signals: anywhere.signals,
-        overdue: false,
-    };
-    let machine = Classic::new(scenario.program.clone(), environment);
+    let machine = machine(scenario, time);
     let mut ends = BTreeMap::new();
     let explored = explore(&machine, Limits { states_max }, |visit| {
         if visit.is_end() {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::bail;
 use midput_model::queue::classic::Time;
-use midput_scenarios::Scenario;
+use midput_scenarios::{Expect, Scenario};
 use midput_sim::counterexample::case_of_search;
+use midput_sim::host::Ending;
 use midput_sim::keep;
 use midput_sim::schedule::ExhaustiveOptions;
 use midput_sim::search::{EndState, Reached, SearchOptions, Searched, ends_of_model, search};
@@ -35,15 +36,21 @@ pub(super) fn search_code(
         },
         runs_max: arguments.schedules,
         time: if arguments.time == TimeArgument::Any { Time::Any } else { Time::Patient },
+        judged: true,
     };
     let searched = match search::<Classic<_>>(scenario, options) {
         Ok(searched) => searched,
+        Err(Ending::TooMany(too_many)) => bail!("{}: {too_many}", scenario.name),
         Err(ending) => {
             outln!("  code      INCONCLUSIVE: a run ended otherwise than runs do: {ending:?}");
             return Ok(Status::Inconclusive);
         }
     };
     told(&searched, bounded);
+    let judged = judged(scenario, &searched, selected)?;
+    if searched.failures.values().any(|(it, _)| matches!(it, Failure::Diverged(_))) {
+        return Ok(judged);
+    }
     let Some(model) = ends_of_model(scenario, options.time, arguments.states) else {
         outln!("  code      INCONCLUSIVE: the model has more than {} states", arguments.states);
         return Ok(Status::Inconclusive);
@@ -54,7 +61,43 @@ pub(super) fn search_code(
         outln!("  code      ends as its model never does");
         save(scenario, reached, selected)?;
     }
-    Ok(compared(&searched, &model, extra.is_empty(), bounded))
+    Ok(judged.and(compared(&searched, &model, extra.is_empty(), bounded)))
+}
+
+/// Says what was found in the schedules that were run, and saves the first of each kind. Where the
+/// scenario must fail, harm is what is looked for.
+fn judged(scenario: &Scenario, searched: &Searched, selected: &Selected) -> anyhow::Result<Status> {
+    let must_fail = matches!(scenario.expect, Expect::Fail { .. });
+    let mut status = Status::Pass;
+    for (kind, (failure, reached)) in &searched.failures {
+        let schedules = reached.schedules;
+        let harm = matches!(failure, Failure::Hazard(_) | Failure::Guarantee(_));
+        if must_fail && harm {
+            outln!("  code      {kind} in {schedules} schedules, as the scenario expects");
+            continue;
+        }
+        status = Status::Violation;
+        outln!("  code      FAIL {kind} in {schedules} schedules");
+        if let Failure::Diverged(divergence) = failure {
+            outln!("            {divergence}");
+        }
+        save(scenario, reached, selected)?;
+    }
+    if must_fail && searched.failures.is_empty() && searched.complete {
+        outln!("  code      FAIL the scenario expects harm, and no schedule does any");
+        return Ok(Status::Violation);
+    }
+    if searched.failures.is_empty() {
+        outln!(
+            "  code      each in lockstep with its model, without harm that the scenario does not \
+             allow"
+        );
+    }
+    outln!(
+        "            of orders that make no difference one was judged: that is a proof for lockstep \
+         and ends,\n            and none for guarantees over every order of calls and returns"
+    );
+    Ok(status)
 }
 
 fn told(searched: &Searched, bounded: bool) {

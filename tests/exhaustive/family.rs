@@ -3,7 +3,7 @@
 
 use midput_model::queue::classic::Time;
 use midput_scenarios::Scenario;
-use midput_sim::schedule::{ExhaustiveOptions, Tally};
+use midput_sim::schedule::Tally;
 use midput_sim::search::{EndState, SearchOptions, ends_of_model, search};
 use midput_sim::subject::Classic;
 
@@ -34,12 +34,13 @@ pub(crate) fn scenarios((size, slots): (&str, u32), get: &str, maxsize: u32) -> 
     })
 }
 
-/// Explores a scenario both ways and compares the ends.
+/// Explores a scenario both ways, the code in lockstep with the model, and compares the ends.
 pub(crate) fn compare(scenario: &Scenario) -> (Tally, usize) {
-    let options = SearchOptions { exhaustive: ExhaustiveOptions::default(), ..Default::default() };
+    let options = SearchOptions { judged: true, ..SearchOptions::default() };
     let real = search::<Classic<_>>(scenario, options)
         .unwrap_or_else(|ending| panic!("{}: {ending:?}", scenario.name));
-    assert!(real.complete, "{}: {:?}", scenario.name, real.tally);
+    let diverged = real.failures.get("divergence");
+    assert!(real.complete, "{}: {:?}, {diverged:?}", scenario.name, real.tally);
     let model = ends_of_model(scenario, Time::Patient, 5_000_000)
         .unwrap_or_else(|| panic!("{}: the model is too large", scenario.name));
     let real_ends: Vec<&EndState> = real.ends.keys().collect();

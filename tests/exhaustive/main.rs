@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use midput_model::queue::classic::Time;
 use midput_scenarios::{Scenario, World};
 use midput_sim::schedule::ExhaustiveOptions;
 use midput_sim::search::{EndState, SearchOptions, Searched, search};
 use midput_sim::subject::Classic;
 
 mod family;
+mod judged;
 
 /// Searches of this many runs without reduction are small enough to be compared, …
 const SMALL: u64 = 25_000;
@@ -17,7 +17,7 @@ const SMALL: u64 = 25_000;
 const CLASSES: u64 = 400;
 
 fn searched(scenario: &Scenario, exhaustive: ExhaustiveOptions, runs_max: u64) -> Searched {
-    let options = SearchOptions { exhaustive, runs_max, time: Time::Patient };
+    let options = SearchOptions { exhaustive, runs_max, ..SearchOptions::default() };
     search::<Classic<_>>(scenario, options)
         .unwrap_or_else(|ending| panic!("{}: {ending:?}", scenario.name))
 }

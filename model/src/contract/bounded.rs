@@ -12,6 +12,7 @@ pub(super) struct Bounded;
 
 impl Bounded {
     /// Judges an event that the ledger has noted.
+    #[inline]
     pub(super) fn observe(&self, after: &Ledger, fact: Fact) -> Option<Violation> {
         let Fact::PutAccepted { lane, queue, item } = fact else {
             return None;

@@ -30,6 +30,7 @@ impl Capacity {
     }
 
     /// Judges an event that the ledger has noted.
+    #[inline]
     pub(super) fn observe(&mut self, after: &Ledger, fact: Fact) -> Option<Violation> {
         match fact {
             Fact::PutCalled { lane, queue, .. } => {

@@ -11,6 +11,7 @@ pub(super) struct Intact;
 
 impl Intact {
     /// Judges an event that the ledger has not noted yet.
+    #[inline]
     pub(super) fn observe(&self, before: &Ledger, fact: Fact) -> Option<Violation> {
         let violation = |text| Violation::new(Guarantee::G1, text);
         match fact {

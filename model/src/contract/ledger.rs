@@ -174,6 +174,7 @@ impl Ledger {
     }
 
     /// What an event means, before it is [applied](Self::apply).
+    #[inline]
     pub(super) fn fact(&self, event: &Event) -> Fact {
         match *event {
             Event::Call { lane, operation } => match operation {
@@ -199,6 +200,7 @@ impl Ledger {
     }
 
     /// Takes note of an event. `limit` is the timeout of the operation where it is a call.
+    #[inline]
     pub(super) fn apply(&mut self, fact: Fact, limit: Timeout) {
         match fact {
             Fact::PutCalled { lane, queue, item } => {

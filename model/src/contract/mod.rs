@@ -61,7 +61,7 @@ use capacity::Capacity;
 use exit_ends::ExitEnds;
 pub use guarantee::{Guarantee, GuaranteeSet, Violation};
 use intact::Intact;
-use ledger::Ledger;
+use ledger::{Fact, Ledger};
 use loss_bound::LossBound;
 use no_loss::NoLoss;
 use no_survivor_blocked::NoSurvivorBlocked;
@@ -172,6 +172,10 @@ impl Monitor {
             Event::Call { operation, .. } => operation.timeout(),
             _ => Timeout::Never,
         };
+        if matches!(fact, Fact::OtherCalled { .. } | Fact::OtherEnded { .. } | Fact::Nothing) {
+            // Only how a history ends can make of it a violation.
+            return self.ledger.apply(fact, limit);
+        }
         if self.watches(Guarantee::G1) {
             let violation = self.intact.observe(&self.ledger, fact);
             self.note(violation);

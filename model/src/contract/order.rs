@@ -32,6 +32,7 @@ impl Order {
     }
 
     /// Judges an event that the ledger has not noted yet.
+    #[inline]
     pub(super) fn observe(&mut self, before: &Ledger, fact: Fact) -> Option<Violation> {
         match fact {
             Fact::GetCalled { lane, queue } => {

@@ -10,6 +10,7 @@ use crate::event::End;
 pub(super) struct Timeouts;
 
 impl Timeouts {
+    #[inline]
     pub(super) fn observe(&self, fact: Fact) -> Option<Violation> {
         let Fact::Overdue { lane } = fact else {
             return None;

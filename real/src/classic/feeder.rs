@@ -30,13 +30,13 @@ pub(super) struct Outbox<T, O: Os> {
     pub(super) os: O,
     pub(super) notempty: O::Monitor,
     buffer: Mutex<VecDeque<Entry<T>>>,
-    report: Mutex<Report>,
+    /// Nobody is told yet where there is none: errors go to standard error.
+    report: Mutex<Option<Report>>,
 }
 
 impl<T: Send + 'static, O: Os> Outbox<T, O> {
     pub(super) fn new(os: O) -> Self {
-        let report: Report = Arc::new(|error| eprintln!("midput: {error}"));
-        Self { os, notempty: os.monitor(), buffer: Mutex::default(), report: Mutex::new(report) }
+        Self { os, notempty: os.monitor(), buffer: Mutex::default(), report: Mutex::default() }
     }
 
     pub(super) fn buffer(&self) -> MutexGuard<'_, VecDeque<Entry<T>>> {
@@ -44,12 +44,15 @@ impl<T: Send + 'static, O: Os> Outbox<T, O> {
     }
 
     pub(super) fn set_report(&self, report: Report) {
-        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = report;
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(report);
     }
 
     fn report(&self, error: FeederError) {
-        let report = Arc::clone(&self.report.lock().unwrap_or_else(PoisonError::into_inner));
-        report(error);
+        let report = self.report.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match report {
+            Some(report) => report(error),
+            None => eprintln!("midput: {error}"),
+        }
     }
 
     pub(super) fn lock(&self) -> impl Future<Output = ()> {

@@ -1,6 +1,7 @@
 //! The queue: a pipe, two locks and a counter of slots that all processes share, and in each
 //! process that puts, a buffer and a thread that sends.
 
+use std::borrow::Cow;
 use std::io;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,7 +53,7 @@ impl<T, O: Os, C> std::fmt::Debug for Queue<T, O, C> {
 struct Local<T, O: Os> {
     this: ThisProcess<O>,
     maxsize: u32,
-    feeder_name: String,
+    feeder_name: Cow<'static, str>,
     reader: Connection<O>,
     writer: Connection<O>,
     rlock: O::Semaphore,
@@ -137,7 +138,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
         let local = Local {
             this: this.clone(),
             maxsize,
-            feeder_name: "feed".to_owned(),
+            feeder_name: "feed".into(),
             reader: Connection::reader(os, reader),
             writer: Connection::writer(os, writer),
             rlock,
@@ -153,8 +154,10 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
     /// an effect on a queue that was just made or attached and not cloned yet.
     #[must_use]
     pub fn with_feeder_named(mut self, name: &str) -> Self {
-        if let Some(local) = Arc::get_mut(&mut self.local) {
-            name.clone_into(&mut local.feeder_name);
+        if let Some(local) = Arc::get_mut(&mut self.local)
+            && local.feeder_name != name
+        {
+            local.feeder_name = name.to_owned().into();
         }
         self
     }

@@ -109,8 +109,11 @@ impl Codec<Vec<u8>> for Bytes {
     }
 }
 
+/// Most items fit into so many bytes, and then nothing is moved while they are encoded.
+const USUAL_BYTES: usize = 64;
+
 pub(crate) fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
-    Ok(postcard::to_stdvec(value)?)
+    Ok(postcard::to_extend(value, Vec::with_capacity(USUAL_BYTES))?)
 }
 
 /// Bytes left over are an error: a frame that holds more than its item is not of this type, or

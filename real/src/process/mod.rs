@@ -6,7 +6,7 @@ pub(crate) mod passing;
 pub use child::{Process, StartError};
 pub use passing::{OnlyByInheritance, inherit};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
@@ -55,7 +55,8 @@ struct Shared<O: Os> {
 
 struct State<O: Os> {
     registered: u64,
-    finalizers: BTreeMap<FinalizerKey, Finalizer>,
+    /// In the order of their keys.
+    finalizers: Vec<(FinalizerKey, Finalizer)>,
     threads: VecDeque<O::Thread>,
     children: Vec<Arc<Child<O>>>,
 }
@@ -77,7 +78,7 @@ impl<O: Os> ThisProcess<O> {
     pub fn new(os: O) -> Self {
         let state = State {
             registered: 0,
-            finalizers: BTreeMap::new(),
+            finalizers: Vec::new(),
             threads: VecDeque::new(),
             children: Vec::new(),
         };
@@ -126,7 +127,8 @@ impl<O: Os> ThisProcess<O> {
         let key = (priority, state.registered);
         state.registered += 1;
         let boxed: Finalizer = Box::new(move || Box::pin(async move { finalizer().await }));
-        state.finalizers.insert(key, boxed);
+        let place = state.finalizers.partition_point(|&(other, _)| other < key);
+        state.finalizers.insert(place, (key, boxed));
         key
     }
 
@@ -139,17 +141,29 @@ impl<O: Os> ThisProcess<O> {
 
     /// Takes it out of the registry, so that it never runs.
     pub(crate) fn cancel_finalizer(&self, key: Option<FinalizerKey>) -> Option<Finalizer> {
-        self.state().finalizers.remove(&key?)
+        let mut state = self.state();
+        let place = state.finalizers.iter().position(|&(other, _)| Some(other) == key)?;
+        Some(state.finalizers.remove(place).1)
     }
 
     /// Runs the finalizers of at least this priority that are registered now: the highest priority
     /// first, of one priority the last registered first, each once.
     async fn run_finalizers(&self, least_priority: i32) {
-        let keys: Vec<_> =
-            self.state().finalizers.range((least_priority, 0)..).map(|(&key, _)| key).collect();
-        for key in keys.into_iter().rev() {
+        let registered = self.state().registered;
+        let mut below = (i32::MAX, u64::MAX);
+        while let Some(key) = self.last_finalizer(below, registered)
+            && key.0 >= least_priority
+        {
             self.run_finalizer(Some(key)).await;
+            below = key;
         }
+    }
+
+    /// The last finalizer below a key that was among the first so many.
+    fn last_finalizer(&self, below: FinalizerKey, registered: u64) -> Option<FinalizerKey> {
+        let state = self.state();
+        let mut keys = state.finalizers.iter().rev().map(|&(key, _)| key);
+        keys.find(|&key| key < below && key.1 < registered)
     }
 
     /// Does what a process does before it ends (`LC1`, CPython 3.13): waits for its further

@@ -53,6 +53,7 @@ pub(crate) fn while_starting<R>(encode: impl FnOnce() -> R) -> (R, Vec<Exported>
 pub fn inherit(objects: &[Exported]) -> Result<(), OnlyByInheritance> {
     INHERIT.with_borrow_mut(|inherit| {
         let inherit = inherit.as_mut().ok_or(OnlyByInheritance)?;
+        inherit.reserve(objects.len());
         for object in objects {
             if !inherit.contains(object) {
                 inherit.push(*object);

@@ -8,7 +8,7 @@ use midput_model::program::{
     Exit, ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, Timeout,
 };
 use midput_model::queue::classic::{
-    Classic, Entry, HEADER_BYTES, LaneState, Lock, Observation, Point, Shared, State,
+    Classic, Entry, HEADER_BYTES, LaneState, Lock, Point, Shared, State,
 };
 use midput_model::step::StepResult;
 use midput_scenarios::Hazard;
@@ -32,24 +32,43 @@ impl HazardWatch {
         self.handed_over.clear();
     }
 
-    /// One action of the model and the state after it.
-    pub fn observe(&mut self, machine: &Classic, state: &State, observation: &Observation) {
-        let gave_up =
-            observation.result == StepResult::Unavailable && observation.step == "rlock.acquire";
-        if gave_up {
-            self.empty_though_not |=
-                state.queues.iter().any(|queue| has_whole_frame(machine, queue));
-        }
-        if let Some(lane) = observation.lane.filter(|_| observation.step.starts_with("write-")) {
-            let lane = state.lane(lane);
-            if lane.point == Point::FeedRelease && lane.failure.is_none() {
-                self.handed_over.extend(lane.item);
+    /// One action of the model: the lane that did a step and where it had stood, if it was one,
+    /// what was answered, what happened with it, and the state after it.
+    #[inline]
+    pub fn observe(
+        &mut self,
+        machine: &Classic,
+        state: &State,
+        stepped: Option<(LaneId, Point)>,
+        result: StepResult,
+        events: &[Event],
+    ) {
+        match stepped {
+            Some((_, Point::GetAcquire)) if result == StepResult::Unavailable => {
+                self.gave_up(machine, state);
             }
+            Some((lane, point)) if point.writes() => self.wrote(state.lane(lane)),
+            _ => {}
         }
-        for event in &observation.events {
-            if matches!(event, Event::Death { .. }) {
-                self.survived |= state.processes.iter().any(|it| it.state.is_alive());
-            }
+        if !events.is_empty() {
+            self.happened(state, events);
+        }
+    }
+
+    #[cold]
+    fn gave_up(&mut self, machine: &Classic, state: &State) {
+        self.empty_though_not |= state.queues.iter().any(|queue| has_whole_frame(machine, queue));
+    }
+
+    fn wrote(&mut self, lane: &LaneState) {
+        if lane.point == Point::FeedRelease && lane.failure.is_none() {
+            self.handed_over.extend(lane.item);
+        }
+    }
+
+    fn happened(&mut self, state: &State, events: &[Event]) {
+        if events.iter().any(|event| matches!(event, Event::Death { .. })) {
+            self.survived |= state.processes.iter().any(|it| it.state.is_alive());
         }
     }
 

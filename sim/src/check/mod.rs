@@ -87,7 +87,7 @@ impl Observers {
             || self.sites.is_some()
     }
 
-    pub(crate) fn begin(&mut self, kernel: &mut Kernel) -> Result<(), Divergence> {
+    pub(crate) fn begin(&mut self, kernel: &mut Kernel) -> Result<(), Box<Divergence>> {
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.begin(kernel)?;
         }
@@ -96,12 +96,13 @@ impl Observers {
     }
 
     /// Who can step must be who can step in the model.
+    #[inline]
     pub(crate) fn enabled(
         &mut self,
         kernel: &Kernel,
         enabled: u64,
         kept: u64,
-    ) -> Result<(), Divergence> {
+    ) -> Result<(), Box<Divergence>> {
         if let Some(sites) = &mut self.sites {
             sites.standing(kernel, enabled);
         }
@@ -117,7 +118,7 @@ impl Observers {
         kernel: &mut Kernel,
         record: &Record,
         grant: Grant,
-    ) -> Result<(), Divergence> {
+    ) -> Result<(), Box<Divergence>> {
         self.actions += 1;
         let result = match &mut self.lockstep {
             Some(lockstep) => lockstep.step(kernel, record, grant),
@@ -145,7 +146,7 @@ impl Observers {
         kernel: &mut Kernel,
         process: ProcessId,
         signal: Signal,
-    ) -> Result<(), Divergence> {
+    ) -> Result<(), Box<Divergence>> {
         self.actions += 1;
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.killed(kernel, process, signal)?;
@@ -165,7 +166,7 @@ impl Observers {
         &mut self,
         kernel: &mut Kernel,
         process: ProcessId,
-    ) -> Result<(), Divergence> {
+    ) -> Result<(), Box<Divergence>> {
         self.actions += 1;
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.died(kernel, process)?;
@@ -175,7 +176,7 @@ impl Observers {
     }
 
     /// Nothing more can happen: that must be so in the model too.
-    pub(crate) fn compare_end(&self, kernel: &Kernel) -> Result<(), Divergence> {
+    pub(crate) fn compare_end(&self, kernel: &Kernel) -> Result<(), Box<Divergence>> {
         self.lockstep.as_ref().map_or(Ok(()), |lockstep| lockstep.end(kernel))
     }
 
@@ -196,10 +197,15 @@ impl Observers {
         self.monitor.as_ref().map(|monitor| monitor.conclude(&self.end)).unwrap_or_default()
     }
 
+    /// What has happened in the kernel goes to those who want to know.
+    #[inline]
     fn take_events(&mut self, kernel: &mut Kernel, record: Option<&Record>) {
-        if kernel.events.is_empty() && self.trace.is_none() {
-            return;
+        if !kernel.events.is_empty() || self.trace.is_some() {
+            self.tell(kernel, record);
         }
+    }
+
+    fn tell(&mut self, kernel: &mut Kernel, record: Option<&Record>) {
         if let Some(monitor) = &mut self.monitor {
             for event in &kernel.events {
                 monitor.observe(event);

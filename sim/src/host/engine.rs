@@ -8,7 +8,7 @@ use super::alternative::{Alternative, Choice, count_of, describe, first_of, list
 use super::directive::Directives;
 use crate::check::{Divergence, Observers};
 use crate::kernel::{Grant, Kernel, with_kernel};
-use crate::schedule::{Halt, ReplayDiverged, Strategy};
+use crate::schedule::{Halt, ReplayDiverged, Strategy, TooMany};
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub enum Ending {
     Replay(ReplayDiverged),
     /// The search has proved that what would follow was explored before.
     Redundant,
+    /// The search cannot tell apart all who act in this program.
+    TooMany(TooMany),
     /// The program could not be set up.
     Setup(String),
 }
@@ -363,7 +365,7 @@ impl<'a> Engine<'a> {
             return Ok(lane);
         }
         Err(Box::new(match self.observers.compare_end(kernel) {
-            Err(divergence) => Ending::Diverged(divergence),
+            Err(divergence) => Ending::Diverged(*divergence),
             Ok(()) if kernel.all_ended() => Ending::AllEnded,
             Ok(()) => Ending::Stuck,
         }))
@@ -380,11 +382,16 @@ fn halted(halt: Halt) -> Box<Ending> {
     Box::new(match halt {
         Halt::Diverged(diverged) => Ending::Replay(diverged),
         Halt::Redundant => Ending::Redundant,
+        Halt::TooMany(too_many) => Ending::TooMany(too_many),
     })
 }
 
-fn diverged(divergence: Divergence) -> Box<Ending> {
-    Box::new(Ending::Diverged(divergence))
+#[expect(
+    clippy::boxed_local,
+    reason = "checks box what they find, so that finding nothing is cheap"
+)]
+fn diverged(divergence: Box<Divergence>) -> Box<Ending> {
+    Box::new(Ending::Diverged(*divergence))
 }
 
 /// A limit matters only where the transfer would move more by itself: then it is cut by force. A

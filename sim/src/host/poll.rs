@@ -48,10 +48,6 @@ impl Stage for SimulatedOs {
     async fn await_death(&self, process: ProcessId) {
         SimulatedOs::await_death(*self, process).await;
     }
-
-    fn worker(&self, process: &str) -> String {
-        process.to_owned()
-    }
 }
 
 /// The body of a process that the simulation starts.

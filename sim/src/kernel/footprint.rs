@@ -1,5 +1,7 @@
-//! What a step touches: two steps that touch nothing in common can be done in either order, with
-//! the same results and the same state after them.
+//! What a step touches: what it changes, and what it sees of what others change. Two steps of
+//! which neither sees what the other changes can be done in either order, with the same results and
+//! the same state after them. Most steps see what they change; what they do not, such as the number
+//! of open ends of a pipe that they lower by one, two of them may change in either order.
 
 use midput_model::program::{LaneId, ProcessId};
 
@@ -44,6 +46,13 @@ impl Bits {
         self
     }
 
+    /// What is in both.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.0.iter_mut().zip(&other.0).for_each(|(own, other)| *own &= other);
+        self
+    }
+
     /// What is in it and not in `other`.
     #[must_use]
     pub fn without(mut self, other: &Self) -> Self {
@@ -64,6 +73,72 @@ impl Bits {
     }
 }
 
+impl Bits {
+    const fn range((first, count): (usize, usize)) -> Self {
+        let mut words = [0; 4];
+        let mut bit = first;
+        while bit < first + count {
+            words[bit / 64] |= 1 << (bit % 64);
+            bit += 1;
+        }
+        Self(words)
+    }
+}
+
+/// What a step touches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Footprint {
+    /// What is otherwise after it.
+    pub changes: Bits,
+    /// What decides whether it can be done, what it answers, and what it leaves.
+    pub sees: Bits,
+}
+
+impl Footprint {
+    /// Nothing.
+    pub const NONE: Self = Self { changes: Bits::NONE, sees: Bits::NONE };
+    /// Everything.
+    pub const ALL: Self = Self { changes: Bits::ALL, sees: Bits::ALL };
+
+    /// Of a step that changes what it sees.
+    pub fn of(things: Bits) -> Self {
+        Self { changes: things, sees: things }
+    }
+
+    /// Of a step that only sees.
+    pub fn seeing(sees: Bits) -> Self {
+        Self { sees, ..Self::NONE }
+    }
+
+    /// Of a step that changes what it does not see.
+    pub fn changing(changes: Bits) -> Self {
+        Self { changes, ..Self::NONE }
+    }
+
+    /// What either touches.
+    #[must_use]
+    pub fn union(self, other: &Self) -> Self {
+        Self { changes: self.changes.union(&other.changes), sees: self.sees.union(&other.sees) }
+    }
+
+    /// Whether the order of two steps makes a difference.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.changes.meets(&other.sees) || self.sees.meets(&other.changes)
+    }
+
+    /// Whether all that it changes dies with a process: its lanes, its memory, its descriptors, its
+    /// local locks.
+    pub(crate) fn is_local(&self) -> bool {
+        const LOCAL: [Bits; 4] = [
+            Bits::range(LANES),
+            Bits::range(DESCRIPTORS),
+            Bits::range(MEMORY),
+            Bits::range(MONITORS),
+        ];
+        LOCAL.iter().fold(self.changes, |left, local| left.without(local)) == Bits::NONE
+    }
+}
+
 /// The parts of a process's own memory that the code after a step reads or writes, as its subject
 /// divides that memory: up to four, one bit for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +155,15 @@ impl Cells {
 pub(crate) type MemoryOf = fn(&str, &'static str) -> Cells;
 
 // Where each kind of thing begins among the 256. What has no place any more touches everything.
-const LANES: (usize, usize) = (0, 64);
+const LANES: (usize, usize) = (0, 48);
+const DESCRIPTORS: (usize, usize) = (48, 16);
 const EXITS: (usize, usize) = (64, 16);
 const MEMORY: (usize, usize) = (80, 64);
 const PIPE_DATA: (usize, usize) = (144, 16);
-const PIPE_ENDS: (usize, usize) = (160, 16);
-const SEMAPHORES: (usize, usize) = (176, 40);
-const MONITORS: (usize, usize) = (216, 36);
+const READERS: (usize, usize) = (160, 16);
+const WRITERS: (usize, usize) = (176, 16);
+const SEMAPHORES: (usize, usize) = (192, 32);
+const MONITORS: (usize, usize) = (224, 28);
 /// The tables of processes and of objects, to which starting a process adds.
 const TABLES: usize = 252;
 /// How many kills a search may still do, and how many other faults.
@@ -97,50 +174,71 @@ fn thing((first, count): (usize, usize), index: usize) -> Bits {
     if index < count { Bits::NONE.with(first + index) } else { Bits::ALL }
 }
 
+fn process_thing(range: (usize, usize), process: ProcessId) -> Bits {
+    thing(range, usize::from(process.0))
+}
+
 /// A lane as a thing: each of its steps touches it.
 pub(crate) fn lane_bits(lane: LaneId) -> Bits {
     thing(LANES, usize::from(lane.0))
 }
 
 impl Kernel {
+    /// The lanes of a process that have begun.
+    pub(crate) fn lanes_of(&self, process: ProcessId) -> Bits {
+        let lanes = (0u8..).map(LaneId).zip(&self.lanes);
+        lanes
+            .filter(|(_, entry)| entry.process == process && entry.begun)
+            .fold(Bits::NONE, |all, (lane, _)| all.union(&lane_bits(lane)))
+    }
+
     /// What the step touches that a lane stands at.
-    pub(crate) fn footprint(&self, lane: LaneId) -> Bits {
-        let Some(parked) = self.parked(lane) else { return Bits::NONE };
+    pub(crate) fn footprint(&self, lane: LaneId) -> Footprint {
+        let Some(parked) = self.parked(lane) else { return Footprint::NONE };
         let process = self.process_of(lane);
         let prefix = self.process_name(process).len() + 1;
         let name = self.lane_name(lane).get(prefix..).unwrap_or_default();
         let Cells(cells) = (self.memory.0)(name, parked.site.name);
-        let mut all = self.objects(lane, &parked.request).union(&lane_bits(lane));
+        let mut own = lane_bits(lane);
         for cell in (0..4).filter(|cell| cells & (1 << cell) != 0) {
-            all = all.union(&thing(MEMORY, usize::from(process.0) * 4 + cell));
+            own = own.union(&thing(MEMORY, usize::from(process.0) * 4 + cell));
         }
-        all
+        self.objects(lane, &parked.request).union(&Footprint::of(own))
     }
 
-    fn objects(&self, lane: LaneId, request: &Request) -> Bits {
+    fn objects(&self, lane: LaneId, request: &Request) -> Footprint {
+        let own_process = self.process_of(lane);
         match *request {
-            Request::Point => Bits::NONE,
-            Request::SemaphoreWait { semaphore, .. }
-            | Request::SemaphorePost { semaphore }
-            | Request::SemaphoreValue { semaphore } => thing(SEMAPHORES, semaphore),
-            Request::Read { descriptor }
-            | Request::Poll { descriptor, .. }
-            | Request::Write { descriptor, .. } => self.pipe_use(lane, descriptor),
-            Request::Send { descriptor, .. } => self.pipe_use(lane, descriptor),
+            Request::Point | Request::ThreadStart => Footprint::NONE,
+            Request::SemaphoreWait { semaphore, .. } | Request::SemaphorePost { semaphore } => {
+                Footprint::of(thing(SEMAPHORES, semaphore))
+            }
+            Request::SemaphoreValue { semaphore } => {
+                Footprint::seeing(thing(SEMAPHORES, semaphore))
+            }
+            Request::Read { descriptor } | Request::Write { descriptor, .. } => {
+                let used = self.pipe_use(lane, descriptor);
+                used.union(&Footprint::changing(used.sees.and(&Bits::range(PIPE_DATA))))
+            }
+            // What it changes is everything: see `pipe_use`.
+            Request::Poll { descriptor, .. } | Request::Send { descriptor, .. } => {
+                self.pipe_use(lane, descriptor)
+            }
             // They make a connection, which whoever waits for several things may see.
-            Request::Accept { .. } | Request::Connect => Bits::ALL,
+            Request::Accept { .. } | Request::Connect => Footprint::ALL,
             Request::Close { descriptor } => {
-                match self.lane_end(usize::from(lane.0), descriptor).map(pipe_of) {
-                    Some(pipe) => thing(PIPE_DATA, pipe).union(&thing(PIPE_ENDS, pipe)),
-                    None => Bits::NONE,
-                }
+                let own = Footprint::of(process_thing(DESCRIPTORS, own_process));
+                let end = self.lane_end(usize::from(lane.0), descriptor);
+                end.map_or(own, |end| own.union(&closing(end)))
             }
             Request::WaitAny { .. } => {
-                let entry = &self.lanes[usize::from(lane.0)];
-                entry.awaited.iter().fold(Bits::NONE, |bits, awaited| {
-                    bits.union(&match *awaited {
+                let awaited = &self.lanes[usize::from(lane.0)].awaited;
+                awaited.iter().fold(Footprint::NONE, |all, awaited| {
+                    all.union(&match *awaited {
                         AwaitedName::Readable(descriptor) => self.pipe_use(lane, descriptor),
-                        AwaitedName::Ended(process) => thing(EXITS, usize::from(process.0)),
+                        AwaitedName::Ended(process) => {
+                            Footprint::seeing(process_thing(EXITS, process))
+                        }
                     })
                 })
             }
@@ -148,68 +246,77 @@ impl Kernel {
             | Request::MonitorWake { monitor }
             | Request::MonitorUnlock { monitor }
             | Request::MonitorSleep { monitor }
-            | Request::MonitorNotify { monitor } => thing(MONITORS, monitor),
-            Request::ThreadJoin { lane } => lane_bits(lane),
-            Request::ThreadStart => Bits::NONE,
-            Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
-                thing(EXITS, usize::from(process.0))
+            | Request::MonitorNotify { monitor } => Footprint::of(thing(MONITORS, monitor)),
+            Request::ThreadJoin { lane } => Footprint::seeing(lane_bits(lane)),
+            Request::ProcessWait { process, .. } => Footprint::of(process_thing(EXITS, process)),
+            Request::AwaitDeath { process } => Footprint::seeing(process_thing(EXITS, process)),
+            Request::ProcessStart => {
+                let inherited = Footprint::seeing(process_thing(DESCRIPTORS, own_process));
+                Footprint::of(Bits::NONE.with(TABLES)).union(&inherited)
             }
-            Request::ProcessStart => Bits::NONE.with(TABLES),
             Request::ProcessSignal { process } => {
-                thing(EXITS, usize::from(process.0)).union(&self.death(process))
+                Footprint::of(process_thing(EXITS, process)).union(&self.death(process))
             }
-            Request::ProcessExit => self.death(self.process_of(lane)),
+            Request::ProcessExit => self.death(own_process),
         }
     }
 
-    /// The data of the pipe; and its ends, unless the process itself holds both: then nobody
-    /// else's closing can be seen by this step.
-    fn pipe_use(&self, lane: LaneId, descriptor: usize) -> Bits {
-        let Some(pipe) = self.lane_end(usize::from(lane.0), descriptor).map(pipe_of) else {
-            return Bits::NONE;
+    /// What a use of a pipe sees: its data, whether the descriptor is open, and whether the other
+    /// end is open anywhere, unless the process itself holds that end: then nobody else's closing
+    /// makes a difference.
+    fn pipe_use(&self, lane: LaneId, descriptor: usize) -> Footprint {
+        let process = self.process_of(lane);
+        let own = process_thing(DESCRIPTORS, process);
+        let Some(end) = self.lane_end(usize::from(lane.0), descriptor) else {
+            return Footprint::seeing(own);
         };
-        let data = thing(PIPE_DATA, pipe);
-        let descriptors = &self.processes[usize::from(self.process_of(lane).0)].descriptors;
-        let holds = |end| descriptors.contains(&Some(end));
-        if holds(PipeEnd::Reader(pipe)) && holds(PipeEnd::Writer(pipe)) {
-            data
-        } else {
-            data.union(&thing(PIPE_ENDS, pipe))
-        }
+        let (other, ends) = match end {
+            PipeEnd::Reader(pipe) => (PipeEnd::Writer(pipe), thing(WRITERS, pipe)),
+            PipeEnd::Writer(pipe) => (PipeEnd::Reader(pipe), thing(READERS, pipe)),
+            // Sockets have no places: each touches everything.
+            PipeEnd::Socket(..) | PipeEnd::Listener(_) => return Footprint::ALL,
+        };
+        let sees = own.union(&thing(PIPE_DATA, pipe_of(end)));
+        let holds_both = self.processes[usize::from(process.0)].descriptors.contains(&Some(other));
+        Footprint::seeing(if holds_both { sees } else { sees.union(&ends) })
     }
 
     /// What the end of a process touches: its lanes, the ends that it holds, its exit status, and
     /// what its blocked lanes wait for, since it matters whether they got it before.
-    pub(crate) fn death(&self, process: ProcessId) -> Bits {
-        let mut bits = thing(EXITS, usize::from(process.0));
+    pub(crate) fn death(&self, process: ProcessId) -> Footprint {
+        let mut all = Footprint::of(process_thing(EXITS, process));
         for (lane, entry) in (0u8..).map(LaneId).zip(&self.lanes) {
             if entry.process != process || !entry.begun {
                 continue;
             }
-            bits = bits.union(&lane_bits(lane));
+            all = all.union(&Footprint::of(lane_bits(lane)));
             if let Some(parked) = &entry.parked
                 && !self.is_available(usize::from(lane.0), &parked.request)
                 && !matches!(parked.request, Request::ProcessExit | Request::ProcessSignal { .. })
             {
-                bits = bits.union(&self.objects(lane, &parked.request));
+                let Footprint { changes, sees } = self.objects(lane, &parked.request);
+                all = all.union(&Footprint::seeing(changes.union(&sees)));
             }
         }
         let descriptors = &self.processes[usize::from(process.0)].descriptors;
-        for end in descriptors.iter().flatten() {
-            bits = bits.union(&thing(PIPE_ENDS, pipe_of(*end)));
-        }
-        bits
+        let ends = descriptors.iter().flatten();
+        ends.fold(all, |all, end| all.union(&closing(*end)))
     }
 }
 
-/// The place of a pipe among those that have one. Pairs of sockets take theirs from the end: one
-/// that shares its place with a pipe makes steps depend on each other that do not, nothing worse.
+/// There is one open end fewer: in which order some are closed makes no difference.
+fn closing(end: PipeEnd) -> Footprint {
+    Footprint::changing(match end {
+        PipeEnd::Reader(pipe) => thing(READERS, pipe),
+        PipeEnd::Writer(pipe) => thing(WRITERS, pipe),
+        PipeEnd::Socket(..) | PipeEnd::Listener(_) => Bits::ALL,
+    })
+}
+
 fn pipe_of(end: PipeEnd) -> usize {
     match end {
         PipeEnd::Reader(pipe) | PipeEnd::Writer(pipe) => pipe,
-        // It has no place, and touches everything.
-        PipeEnd::Listener(_) => usize::MAX,
-        PipeEnd::Socket(pair, _) => (PIPE_DATA.1 - 1).checked_sub(pair).unwrap_or(usize::MAX),
+        PipeEnd::Socket(..) | PipeEnd::Listener(_) => usize::MAX,
     }
 }
 

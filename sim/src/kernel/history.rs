@@ -12,14 +12,17 @@ use crate::host::Directives;
 
 impl Kernel {
     pub(crate) fn call(&mut self, lane: LaneId, operation: Operation) {
+        self.told += 1;
         self.events.push(Event::Call { lane, operation });
     }
 
     pub(crate) fn returned(&mut self, lane: LaneId, outcome: Outcome) {
+        self.told += 1;
         self.events.push(Event::Return { lane, outcome });
     }
 
     pub(crate) fn leaving(&mut self, process: ProcessId) {
+        self.told += 1;
         self.left |= 1 << process.0;
         self.events.push(Event::Leave { process });
     }

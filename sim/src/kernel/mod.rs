@@ -22,7 +22,7 @@ use midput_real::os::{Site, Wait};
 
 use able::Able;
 pub(crate) use footprint::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Memory, lane_bits};
-pub use footprint::{Bits, Cells};
+pub use footprint::{Bits, Cells, Footprint};
 pub use layout::Layout;
 use objects::count;
 pub(crate) use os::set_launch;
@@ -274,6 +274,8 @@ pub struct Kernel {
     pub(crate) started: u32,
     /// Calls, returns and deaths since the host looked last.
     pub(crate) events: Vec<Event>,
+    /// How many calls, returns and leavings there were.
+    pub(crate) told: u64,
     /// The processes that have begun to leave, one bit for each.
     pub(crate) left: u64,
     /// How this run's code is altered, if it is.
@@ -308,6 +310,7 @@ impl Kernel {
             last: None,
             started: 0,
             events: Vec::new(),
+            told: 0,
             left: 0,
             mutant: None,
             memory: Memory::UNKNOWN,
@@ -328,6 +331,7 @@ impl Kernel {
         self.drawn = 0;
         self.monitors.clear();
         self.last = None;
+        self.told = 0;
         self.left = 0;
         self.dying = 0;
         self.able = Able::NOBODY;

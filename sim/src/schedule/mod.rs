@@ -17,7 +17,7 @@ mod until;
 
 pub use bounded::Bounded;
 pub use drawn::Drawn;
-pub use exhaustive::{Exhaustive, ExhaustiveOptions, Stood, Tally};
+pub use exhaustive::{Exhaustive, ExhaustiveOptions, Stood, Tally, TooMany};
 pub use follow::Follow;
 pub use name::{PLACES_MAX, StrategyName, UnknownStrategy};
 pub use pct::Pct;
@@ -33,6 +33,14 @@ pub enum Halt {
     Diverged(ReplayDiverged),
     /// What follows here was explored before.
     Redundant,
+    /// A search cannot tell apart all who act.
+    TooMany(TooMany),
+}
+
+impl From<TooMany> for Halt {
+    fn from(too_many: TooMany) -> Self {
+        Self::TooMany(too_many)
+    }
 }
 
 impl From<ReplayDiverged> for Halt {

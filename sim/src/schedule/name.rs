@@ -44,9 +44,18 @@ impl fmt::Display for StrategyName {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "'{0}' is no strategy; there are 'random', 'pct depth=3' (1 to {PLACES_MAX}) and \
-     'bounded preemptions=2' (0 to {PLACES_MAX})"
+     'bounded preemptions=2' (0 to {PLACES_MAX}){hint}", hint = hint(.0)
 )]
 pub struct UnknownStrategy(pub String);
+
+/// A case depends on seed and number alone; a search goes from one schedule to the next.
+fn hint(text: &str) -> &'static str {
+    if text == "exhaustive" {
+        "; every schedule of a scenario is run by 'midput explore SCENARIO --code'"
+    } else {
+        ""
+    }
+}
 
 impl FromStr for StrategyName {
     type Err = UnknownStrategy;

@@ -108,7 +108,8 @@ fn replay(machine: &Classic, consistent: &Consistent) -> Replayed {
         // These actions were applied once before, in this order.
         if let Ok(observation) = machine.apply(&mut state, action) {
             covered.add(action, before, state.point_of(action), observation.result);
-            watch.observe(machine, &state, &observation);
+            let stepped = observation.lane.map(|lane| (lane, before));
+            watch.observe(machine, &state, stepped, observation.result, &observation.events);
         }
     }
     Replayed { hazards: watch.conclude(machine, &state), held, covered }

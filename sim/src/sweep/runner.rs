@@ -221,6 +221,7 @@ impl<'a> Runner<'a> {
                 Some(format!("the run did not end within {limit} steps"))
             }
             Ending::Setup(error) => Some(format!("not set up: {error}")),
+            Ending::TooMany(too_many) => Some(too_many.to_string()),
             Ending::Redundant => Some("what follows was explored before".to_owned()),
             _ => None,
         };

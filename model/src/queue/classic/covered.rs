@@ -105,6 +105,7 @@ impl Default for Covered {
 impl Covered {
     /// Adds an action by the points of its lane before and after it (the same where a transfer
     /// goes on) and what the operating system answered. Of a death the points do not matter.
+    #[inline]
     pub fn add(&mut self, action: &Action, before: Point, after: Point, result: StepResult) {
         match action {
             Action::Kill { signal: Signal::Kill, .. } => self.deaths |= 1,

@@ -35,7 +35,9 @@ use crate::event::{Blocked, End, Event};
 use crate::machine::{Machine, Refused};
 use crate::mutant::{Change, Mutant};
 use crate::os::process::ProcessState;
-use crate::program::{Instruction, Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal};
+use crate::program::{
+    Instruction, Lane, LaneId, LaneRole, ProcessId, Program, QueueId, Signal, Timeout,
+};
 use crate::step::StepResult;
 
 pub use covered::Covered;
@@ -153,13 +155,57 @@ pub struct Observation {
 /// The events of one action while it is carried out.
 type Events = ArrayVec<Event, 4>;
 
+/// What a lane does, found without going through its process.
+#[derive(Clone, Debug)]
+struct Plan {
+    process: ProcessId,
+    role: LaneRole,
+    /// The lanes of its process, one bit for each.
+    process_lanes: u64,
+    /// Nothing for a feeder.
+    instructions: Vec<Planned>,
+}
+
+/// One instruction, with what its steps ask of it.
+#[derive(Clone, Debug)]
+struct Planned {
+    instruction: Instruction,
+    /// The queue that it is about; the first where it is about none.
+    queue: QueueId,
+    timeout: Timeout,
+}
+
+impl Plan {
+    fn of(program: &Program, lanes: &[Lane], lane: &Lane) -> Self {
+        let instructions = match lane.role {
+            LaneRole::Program(index) => {
+                let process = &program.processes[usize::from(lane.process.0)];
+                &process.lanes[usize::from(index)].instructions[..]
+            }
+            LaneRole::Feeder(_) => &[],
+        };
+        let planned = instructions.iter().map(|instruction| Planned {
+            instruction: instruction.clone(),
+            queue: instruction.operation.queue().unwrap_or(QueueId(0)),
+            timeout: instruction.operation.timeout(),
+        });
+        let process_lanes = (0..).zip(lanes).filter(|(_, other)| other.process == lane.process);
+        Self {
+            process: lane.process,
+            role: lane.role,
+            process_lanes: process_lanes.fold(0, |bits, (index, _)| bits | 1 << index),
+            instructions: planned.collect(),
+        }
+    }
+}
+
 /// The machine of a program of classic queues.
 #[derive(Clone, Debug)]
 pub struct Classic {
     program: Program,
     lanes: Vec<Lane>,
-    /// What each lane does, found without going through its process; nothing for a feeder.
-    instructions: Vec<Vec<Instruction>>,
+    /// For each lane, what its steps ask again and again.
+    plans: Vec<Plan>,
     environment: Environment,
     mutant: Option<Mutant>,
 }
@@ -168,14 +214,8 @@ impl Classic {
     /// The machine of `program` in `environment`.
     pub fn new(program: Program, environment: Environment) -> Self {
         let lanes = program.lanes();
-        let instructions = lanes.iter().map(|lane| match lane.role {
-            LaneRole::Program(index) => {
-                let process = &program.processes[usize::from(lane.process.0)];
-                process.lanes[usize::from(index)].instructions.clone()
-            }
-            LaneRole::Feeder(_) => Vec::new(),
-        });
-        Self { instructions: instructions.collect(), lanes, program, environment, mutant: None }
+        let plans = lanes.iter().map(|lane| Plan::of(&program, &lanes, lane)).collect();
+        Self { plans, lanes, program, environment, mutant: None }
     }
 
     /// The program.
@@ -217,19 +257,36 @@ impl Classic {
     }
 
     fn role(&self, lane: LaneId) -> LaneRole {
-        self.lanes[usize::from(lane.0)].role
+        self.plans[usize::from(lane.0)].role
     }
 
     fn process_of(&self, lane: LaneId) -> ProcessId {
-        self.lanes[usize::from(lane.0)].process
+        self.plans[usize::from(lane.0)].process
+    }
+
+    /// The lanes of a lane's process, itself among them, one bit for each.
+    fn lanes_beside(&self, lane: LaneId) -> u64 {
+        self.plans[usize::from(lane.0)].process_lanes
+    }
+
+    /// The instruction that a lane is in, unless it is leaving or is a feeder.
+    #[inline]
+    fn planned(&self, state: &State, lane: LaneId) -> Option<&Planned> {
+        let current = state.lane(lane);
+        let instructions = &self.plans[usize::from(lane.0)].instructions;
+        match current.leaving {
+            None => instructions.get(usize::from(current.instruction)),
+            Some(_) => None,
+        }
     }
 
     /// The queue that a lane's next step is about.
+    #[inline]
     fn queue_of(&self, state: &State, lane: LaneId) -> QueueId {
         match self.role(lane) {
             LaneRole::Feeder(queue) => queue,
-            LaneRole::Program(_) => match self.operation_of(state, lane) {
-                Some(operation) => operation.queue().unwrap_or(QueueId(0)),
+            LaneRole::Program(_) => match self.planned(state, lane) {
+                Some(planned) => planned.queue,
                 None => self.leaving_queue(state, lane),
             },
         }
@@ -298,33 +355,20 @@ impl Machine for Classic {
 
     fn apply(&self, state: &mut State, action: &Action) -> Result<Observation, Refused> {
         let mut events = Events::new();
-        let (lane, step, result) = match *action {
-            Action::Step { lane } => self.step_lane(state, lane, None, &mut events)?,
-            Action::Short { lane, bytes } => {
-                let stepped = self.step_lane(state, lane, Some(bytes), &mut events)?;
-                state.faults_left = state.faults_left.saturating_sub(1);
-                stepped
-            }
-            Action::Interrupt { lane } => {
-                let interrupted = self.interrupt(state, lane)?;
-                state.faults_left = state.faults_left.saturating_sub(1);
-                interrupted
-            }
-            Action::Expire { lane } => self.expire(state, lane, &mut events)?,
-            Action::Overdue { lane } => {
-                state.lane_mut(lane).overdue = true;
-                events.push(Event::Overdue { lane });
-                (None, "overdue", StepResult::Done)
-            }
-            Action::Kill { process, signal } => {
-                self.kill(state, process, signal, &mut events)?;
-                (None, "kill", StepResult::Done)
-            }
-            Action::Die { process } => {
-                self.die(state, process, &mut events)?;
-                (None, "die", StepResult::Done)
-            }
+        let lane = match *action {
+            Action::Step { lane }
+            | Action::Short { lane, .. }
+            | Action::Interrupt { lane }
+            | Action::Expire { lane } => Some(lane),
+            Action::Overdue { .. } | Action::Kill { .. } | Action::Die { .. } => None,
         };
+        let step = match action {
+            Action::Overdue { .. } => "overdue",
+            Action::Kill { .. } => "kill",
+            Action::Die { .. } => "die",
+            _ => state.point_of(action).step(),
+        };
+        let result = self.act(state, action, &mut events)?;
         Ok(Observation { lane, step, result, events })
     }
 }
@@ -347,9 +391,6 @@ impl Historic for Classic {
     }
 }
 
-/// What a step was: its lane, its name and its result.
-type Stepped = (Option<LaneId>, &'static str, StepResult);
-
 impl Classic {
     /// What the history holds before the first action: the first call of `P0.main`.
     pub fn first_events(&self) -> ArrayVec<Event, 4> {
@@ -359,21 +400,122 @@ impl Classic {
         events
     }
 
-    fn step_lane(
+    /// Carries out one action, adds its events to the history, and returns what the operating
+    /// system answers: [`Machine::apply`], for those who know the action and keep the events.
+    ///
+    /// # Errors
+    /// [`Refused`] where the action is not enabled.
+    pub fn act(
+        &self,
+        state: &mut State,
+        action: &Action,
+        events: &mut ArrayVec<Event, 4>,
+    ) -> Result<StepResult, Refused> {
+        match *action {
+            Action::Step { lane } => self.step_enabled(state, lane, None, events),
+            Action::Short { lane, bytes } => {
+                let result = self.step_enabled(state, lane, Some(bytes), events)?;
+                state.faults_left = state.faults_left.saturating_sub(1);
+                Ok(result)
+            }
+            Action::Interrupt { lane } => {
+                let result = self.interrupt(state, lane)?;
+                state.faults_left = state.faults_left.saturating_sub(1);
+                Ok(result)
+            }
+            Action::Expire { lane } => self.expire(state, lane, events),
+            Action::Overdue { lane } => {
+                state.lane_mut(lane).overdue = true;
+                events.push(Event::Overdue { lane });
+                Ok(StepResult::Done)
+            }
+            Action::Kill { process, signal } => {
+                self.kill(state, process, signal, events)?;
+                Ok(StepResult::Done)
+            }
+            Action::Die { process } => {
+                self.die(state, process, events)?;
+                Ok(StepResult::Done)
+            }
+        }
+    }
+
+    /// The lane does its next step, where it can.
+    fn step_enabled(
         &self,
         state: &mut State,
         lane: LaneId,
         limit: Option<u32>,
         events: &mut Events,
-    ) -> Result<Stepped, Refused> {
-        let point = state.lane(lane).point;
+    ) -> Result<StepResult, Refused> {
         if !self.can_step(state, lane) {
-            return Err(self.refused(lane, point, "its step is not enabled"));
+            return Err(self.refused(lane, state.lane(lane).point, "its step is not enabled"));
         }
-        let result = match point {
-            _ if self.alters(point, Change::Skip) => self.step_skipped(state, lane, events),
-            _ if point.writes() => self.step_write(state, lane, limit),
-            _ if point.reads() => self.step_read(state, lane, limit)?,
+        self.step_ready(state, lane, limit, events)
+    }
+
+    /// A lane does its next step, of which [`Ready`] says that it can be done now: nobody asks
+    /// again. A transfer moves at most `limit` bytes, and its call returns short then.
+    ///
+    /// # Errors
+    /// [`Refused`] where nothing is there to read, or these bytes are no header.
+    #[inline]
+    pub fn step_ready(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        limit: Option<u32>,
+        events: &mut ArrayVec<Event, 4>,
+    ) -> Result<StepResult, Refused> {
+        debug_assert!(self.can_step(state, lane), "lane {} cannot step", lane.0);
+        if self.mutant.is_some() && self.alters(state.lane(lane).point, Change::Skip) {
+            return self.step_skipped(state, lane, events);
+        }
+        self.step_point(state, lane, limit, events)
+    }
+
+    /// The step of each point.
+    fn step_point(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        limit: Option<u32>,
+        events: &mut Events,
+    ) -> Result<StepResult, Refused> {
+        Ok(match state.lane(lane).point {
+            Point::GetHeader | Point::GetBody => return self.step_read(state, lane, limit),
+            Point::FeedWriteFrame | Point::FeedWriteHeader | Point::FeedWriteBody => {
+                self.step_write(state, lane, limit)
+            }
+            Point::Put
+            | Point::PutAcquire
+            | Point::PutLock
+            | Point::PutStart
+            | Point::PutAppend
+            | Point::PutNotify
+            | Point::PutUnlock => self.step_put(state, lane, events),
+            Point::Get
+            | Point::GetAcquire
+            | Point::GetPoll
+            | Point::GetReleaseLock
+            | Point::GetReleaseSlot
+            | Point::GetDecode => self.step_get(state, lane, events),
+            Point::FeedLock
+            | Point::FeedWait
+            | Point::FeedWake
+            | Point::FeedUnlock
+            | Point::FeedPop
+            | Point::FeedCloseReader
+            | Point::FeedCloseWriter
+            | Point::FeedEncode
+            | Point::FeedAcquire
+            | Point::FeedRelease
+            | Point::FeedGiveBack => self.step_feeder(state, lane),
+            Point::SentinelLock
+            | Point::SentinelAppend
+            | Point::SentinelNotify
+            | Point::SentinelUnlock
+            | Point::FeederJoin => self.step_finalizer(state, lane, events),
             Point::Leave
             | Point::LeaveThreadJoin
             | Point::LeaveChildJoin
@@ -383,15 +525,13 @@ impl Classic {
             | Point::ProcessJoin
             | Point::ProcessTerminate
             | Point::ProcessKill
-            | Point::ThreadStart => self.step_process(state, lane, events)?,
-            _ if matches!(self.role(lane), LaneRole::Feeder(_)) => self.step_feeder(state, lane),
-            _ => self.step_call(state, lane, events),
-        };
-        Ok((Some(lane), point.step(), result))
+            | Point::ThreadStart => self.step_process(state, lane, events),
+            _ => self.step_small_call(state, lane, events),
+        })
     }
 
     /// Interrupts a blocked call: nothing changes but that the call is made anew (`PEP 475`).
-    fn interrupt(&self, state: &mut State, lane: LaneId) -> Result<Stepped, Refused> {
+    fn interrupt(&self, state: &mut State, lane: LaneId) -> Result<StepResult, Refused> {
         let point = state.lane(lane).point;
         let waiting = state.lane_mut(lane);
         if matches!(point, Point::NotStarted | Point::Ended) {
@@ -400,9 +540,10 @@ impl Classic {
         // A write that has moved some bytes returns them; the rest is a new call (`WF2`).
         let result = if waiting.in_call { StepResult::Moved(0) } else { StepResult::Interrupted };
         waiting.in_call = false;
-        Ok((Some(lane), point.step(), result))
+        Ok(result)
     }
 
+    #[cold]
     fn refused(&self, lane: LaneId, point: Point, why: &str) -> Refused {
         let name = &self.lanes[usize::from(lane.0)].name;
         Refused(format!("{name} stands at {}: {why}", point.step()))

@@ -1,9 +1,10 @@
 //! The machine with one of its steps altered: it does what the real code does with that call
 //! altered, as far as bytes without a name can be followed.
 
+use crate::machine::Refused;
 use crate::mutant::{Change, Mutant};
 use crate::os::semaphore::Semaphore;
-use crate::program::{LaneId, LaneRole, Outcome, ProcessId, QueueId, Timeout};
+use crate::program::{LaneId, Outcome, ProcessId, QueueId, Timeout};
 use crate::step::StepResult;
 
 use super::point::Point;
@@ -26,6 +27,7 @@ impl Classic {
     }
 
     /// Whether this machine alters a step in this way.
+    #[inline]
     pub(super) fn alters(&self, point: Point, change: Change) -> bool {
         self.mutant.is_some_and(|mutant| mutant.alters(point.step()) == Some(change))
     }
@@ -37,21 +39,21 @@ impl Classic {
         state: &mut State,
         lane: LaneId,
         events: &mut Events,
-    ) -> StepResult {
+    ) -> Result<StepResult, Refused> {
         let point = state.lane(lane).point;
         match point {
-            _ if point.writes() => return self.skip_write(state, lane),
+            _ if point.writes() => return Ok(self.skip_write(state, lane)),
             Point::GetPoll => {
                 state.lane_mut(lane).point = Point::GetHeader;
-                return StepResult::Ready;
+                return Ok(StepResult::Ready);
             }
             Point::LookInPipe => {
                 self.finish(state, lane, Outcome::Bool(false), events);
-                return StepResult::Ready;
+                return Ok(StepResult::Ready);
             }
             Point::LeaveThreadJoin => {
                 self.leave_on(state, lane);
-                return StepResult::Done;
+                return Ok(StepResult::Done);
             }
             _ => {}
         }
@@ -59,10 +61,7 @@ impl Classic {
         let shared = state.queue(queue).clone();
         let local = state.local(process, queue).clone();
         make_available(state, process, queue, gives_back(point));
-        let result = match point {
-            _ if matches!(self.role(lane), LaneRole::Feeder(_)) => self.step_feeder(state, lane),
-            _ => self.step_call(state, lane, events),
-        };
+        let result = self.step_point(state, lane, None, events);
         *state.queue_mut(queue) = shared;
         let after = state.local_mut(process, queue);
         after.locked_by = local.locked_by;

@@ -8,26 +8,47 @@ use crate::step::StepResult;
 
 use super::point::Point;
 use super::state::State;
-use super::{Action, Classic, Events, Stepped, Time};
+use super::{Action, Classic, Events, Time};
 
 impl Classic {
     /// Whether a lane's next step can be done now: what it waits for is there, or it does not
     /// wait (one try, or a deadline that has passed).
-    #[inline]
     pub(super) fn can_step(&self, state: &State, lane: LaneId) -> bool {
         match state.lane(lane).point {
             Point::NotStarted | Point::Ended => false,
-            point if self.alters(point, Change::Skip) => true,
-            point if point.may_wait() => {
-                self.is_available(state, lane) || self.is_one_try(state, lane)
+            point => {
+                self.is_available(state, lane)
+                    || self.is_one_try(state, lane)
+                    || self.alters(point, Change::Skip)
             }
-            _ => true,
         }
     }
 
-    /// Whether what the lane's next step waits for is there.
+    /// Whether what the lane's next step waits for is there; most steps wait for nothing.
+    #[inline]
     pub(super) fn is_available(&self, state: &State, lane: LaneId) -> bool {
+        let process = self.process_of(lane);
+        let shared = || state.queue(self.queue_of(state, lane));
+        let local = || state.local(process, self.queue_of(state, lane));
         match state.lane(lane).point {
+            Point::PutAcquire => shared().slots.value() > 0,
+            Point::GetAcquire => shared().read_lock.semaphore.value() > 0,
+            Point::FeedAcquire => shared().write_lock.semaphore.value() > 0,
+            Point::PutLock | Point::SentinelLock | Point::FeedLock => local().locked_by.is_none(),
+            Point::FeedWake => {
+                let local = local();
+                local.notified && local.locked_by.is_none()
+            }
+            Point::GetPoll | Point::GetHeader | Point::GetBody => {
+                shared().pipe.preview_read(1) != Taken::WouldBlock || !local().reader_open
+            }
+            Point::FeedWriteFrame | Point::FeedWriteHeader | Point::FeedWriteBody => {
+                self.preview_write(state, lane) != Written::WouldBlock || !local().writer_open
+            }
+            Point::FeederJoin => {
+                let feeder = self.program.feeder_of(process, self.queue_of(state, lane));
+                state.lane(feeder).point == Point::Ended
+            }
             Point::LeaveThreadJoin => {
                 let thread = self.leaving_thread(state, lane);
                 thread.is_none_or(|thread| state.lane(thread).point == Point::Ended)
@@ -35,30 +56,7 @@ impl Classic {
             Point::LeaveChildJoin | Point::ProcessJoin | Point::AwaitDeath => self
                 .awaited_process(state, lane)
                 .is_none_or(|process| state.process(process).state.exit().is_some()),
-            point if point.may_wait() => self.is_queue_ready(state, lane, point),
             _ => true,
-        }
-    }
-
-    /// Whether what a step on a queue waits for is there.
-    fn is_queue_ready(&self, state: &State, lane: LaneId, point: Point) -> bool {
-        let process = self.process_of(lane);
-        let name = self.queue_of(state, lane);
-        let (queue, local) = (state.queue(name), state.local(process, name));
-        match point {
-            Point::PutAcquire => queue.slots.value() > 0,
-            Point::GetAcquire => queue.read_lock.semaphore.value() > 0,
-            Point::FeedAcquire => queue.write_lock.semaphore.value() > 0,
-            Point::PutLock | Point::SentinelLock | Point::FeedLock => local.locked_by.is_none(),
-            Point::FeedWake => local.notified && local.locked_by.is_none(),
-            Point::GetPoll | Point::GetHeader | Point::GetBody => {
-                !local.reader_open || queue.pipe.preview_read(1) != Taken::WouldBlock
-            }
-            Point::FeederJoin => {
-                let feeder = self.program.feeder_of(process, name);
-                state.lane(feeder).point == Point::Ended
-            }
-            _ => !local.writer_open || self.preview_write(state, lane) != Written::WouldBlock,
         }
     }
 
@@ -89,16 +87,12 @@ impl Classic {
     }
 
     pub(super) fn timeout_of(&self, state: &State, lane: LaneId) -> Timeout {
-        self.operation_of(state, lane).map_or(Timeout::Never, |operation| operation.timeout())
+        self.planned(state, lane).map_or(Timeout::Never, |planned| planned.timeout)
     }
 
     /// The operation that a lane is in, unless it is leaving or is a feeder.
-    pub(super) fn operation_of(&self, state: &State, lane: LaneId) -> Option<Operation> {
-        let current = state.lane(lane);
-        if current.leaving.is_some() {
-            return None;
-        }
-        self.instruction(lane, current.instruction).map(|instruction| instruction.operation)
+    pub(super) fn operation_of(&self, state: &State, lane: LaneId) -> Option<&Operation> {
+        self.planned(state, lane).map(|planned| &planned.instruction.operation)
     }
 
     /// Under [`Time::Any`], every wait that blocks may expire.
@@ -160,7 +154,7 @@ impl Classic {
         state: &mut State,
         lane: LaneId,
         events: &mut Events,
-    ) -> Result<Stepped, Refused> {
+    ) -> Result<StepResult, Refused> {
         let point = state.lane(lane).point;
         if !self.is_timed_wait(state, lane) {
             return Err(self.refused(lane, point, "it does not wait for a deadline"));
@@ -173,7 +167,7 @@ impl Classic {
             }
         }
         self.unavailable(state, lane, events);
-        Ok((Some(lane), point.step(), StepResult::Unavailable))
+        Ok(StepResult::Unavailable)
     }
 
     /// A try has found nothing, or a wait has expired.

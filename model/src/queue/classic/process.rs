@@ -14,7 +14,8 @@ use super::{Classic, Events};
 impl Classic {
     /// The lane's instruction at an index.
     pub(super) fn instruction(&self, lane: LaneId, index: u16) -> Option<&Instruction> {
-        self.instructions[usize::from(lane.0)].get(usize::from(index))
+        let instructions = &self.plans[usize::from(lane.0)].instructions;
+        instructions.get(usize::from(index)).map(|planned| &planned.instruction)
     }
 
     /// The lane comes to its next instruction, or has done them all.
@@ -73,17 +74,17 @@ impl Classic {
         state: &mut State,
         lane: LaneId,
         events: &mut Events,
-    ) -> Result<StepResult, Refused> {
+    ) -> StepResult {
         let process = self.process_of(lane);
         match state.lane(lane).point {
             Point::AwaitDeath => self.enter(state, lane, events),
-            Point::ProcessStart => return Ok(self.start(state, lane, events)),
-            Point::ProcessJoin => return Ok(self.join(state, lane, events)),
+            Point::ProcessStart => return self.start(state, lane, events),
+            Point::ProcessJoin => return self.join(state, lane, events),
             Point::ProcessTerminate | Point::ProcessKill => self.signal(state, lane, events),
             Point::ThreadStart => {
                 let operation = self.operation_of(state, lane);
                 self.finish(state, lane, Outcome::Done, events);
-                if let Some(Operation::Thread { lane: thread }) = operation {
+                if let Some(&Operation::Thread { lane: thread }) = operation {
                     state.process_mut(process).threads.push(thread);
                     self.begin(state, thread, events);
                 }
@@ -112,14 +113,14 @@ impl Classic {
                 self.end_process(state, process, events);
             }
         }
-        Ok(StepResult::Done)
+        StepResult::Done
     }
 
     /// `Process.start`: the child has both ends of every pipe; an end that is closed here cannot
     /// be handed on.
     fn start(&self, state: &mut State, lane: LaneId, events: &mut Events) -> StepResult {
         let process = self.process_of(lane);
-        let Some(Operation::Start { process: child }) = self.operation_of(state, lane) else {
+        let Some(&Operation::Start { process: child }) = self.operation_of(state, lane) else {
             return StepResult::Done;
         };
         let closed = (0..self.program.queues.len()).any(|queue| {
@@ -157,7 +158,7 @@ impl Classic {
 
     /// `terminate` and `kill`: the signal is on its way; the process dies a little later.
     fn signal(&self, state: &mut State, lane: LaneId, events: &mut Events) {
-        if let Some(Operation::Signal { process, signal }) = self.operation_of(state, lane) {
+        if let Some(&Operation::Signal { process, signal }) = self.operation_of(state, lane) {
             let _ = state.process_mut(process).state.signal(signal);
         }
         self.finish(state, lane, Outcome::Done, events);
@@ -172,7 +173,7 @@ impl Classic {
             }
             Point::LeaveChildJoin => state.process(self.process_of(lane)).children.first().copied(),
             _ => match self.operation_of(state, lane) {
-                Some(Operation::Join { process, .. }) => Some(process),
+                Some(&Operation::Join { process, .. }) => Some(process),
                 _ => None,
             },
         }
@@ -291,7 +292,7 @@ impl Classic {
         {
             state.close_reader(process, queue);
             state.close_writer(process, queue);
-            *state.local_mut(process, queue) = Default::default();
+            state.local_mut(process, queue).forget();
         }
         for (lane, entry) in self.lanes.iter().zip(&mut state.lanes) {
             if lane.process == process && entry.point != Point::NotStarted {

@@ -10,46 +10,14 @@ use super::state::{Entry, State};
 use super::{Classic, Events, HEADER_BYTES, ONE_WRITE_MAX};
 
 impl Classic {
-    /// A step of a call that moves no bytes and concerns no process.
-    pub(super) fn step_call(
+    /// A step of `put`.
+    pub(super) fn step_put(
         &self,
         state: &mut State,
         lane: LaneId,
         events: &mut Events,
     ) -> StepResult {
-        let process = self.process_of(lane);
-        let queue = self.queue_of(state, lane);
-        match state.lane(lane).point {
-            Point::Put
-            | Point::PutAcquire
-            | Point::PutLock
-            | Point::PutStart
-            | Point::PutAppend
-            | Point::PutNotify
-            | Point::PutUnlock => self.step_put(state, lane, process, queue, events),
-            Point::Get
-            | Point::GetAcquire
-            | Point::GetPoll
-            | Point::GetReleaseLock
-            | Point::GetReleaseSlot
-            | Point::GetDecode => self.step_get(state, lane, queue, events),
-            Point::SentinelLock
-            | Point::SentinelAppend
-            | Point::SentinelNotify
-            | Point::SentinelUnlock
-            | Point::FeederJoin => self.step_finalizer(state, lane, process, queue, events),
-            _ => self.step_small_call(state, lane, process, queue, events),
-        }
-    }
-
-    fn step_put(
-        &self,
-        state: &mut State,
-        lane: LaneId,
-        process: ProcessId,
-        queue: QueueId,
-        events: &mut Events,
-    ) -> StepResult {
+        let (process, queue) = (self.process_of(lane), self.queue_of(state, lane));
         let next = match state.lane(lane).point {
             Point::Put if state.local(process, queue).closed => {
                 self.finish(state, lane, Outcome::Closed, events);
@@ -76,7 +44,8 @@ impl Classic {
                 Point::PutAppend
             }
             Point::PutAppend => {
-                if let Some(Operation::Put { item, .. }) = self.operation_of(state, lane) {
+                let operation = self.operation_of(state, lane);
+                if let Some(&Operation::Put { item, .. }) = operation {
                     state.local_mut(process, queue).buffer.push_back(Entry::Item(item));
                 }
                 Point::PutNotify
@@ -108,14 +77,14 @@ impl Classic {
         state.lane_mut(feeder).point = Point::FeedLock;
     }
 
-    fn step_get(
+    /// A step of `get` that moves no bytes.
+    pub(super) fn step_get(
         &self,
         state: &mut State,
         lane: LaneId,
-        queue: QueueId,
         events: &mut Events,
     ) -> StepResult {
-        let process = self.process_of(lane);
+        let (process, queue) = (self.process_of(lane), self.queue_of(state, lane));
         let timed = self.timeout_of(state, lane) != Timeout::Never;
         let next = match state.lane(lane).point {
             Point::Get if state.local(process, queue).closed => {
@@ -199,14 +168,13 @@ impl Classic {
     }
 
     /// Telling the feeder to end and waiting for it: by `close` and `join_thread`, or on leaving.
-    fn step_finalizer(
+    pub(super) fn step_finalizer(
         &self,
         state: &mut State,
         lane: LaneId,
-        process: ProcessId,
-        queue: QueueId,
         events: &mut Events,
     ) -> StepResult {
+        let (process, queue) = (self.process_of(lane), self.queue_of(state, lane));
         let point = state.lane(lane).point;
         let local = state.local_mut(process, queue);
         let next = match point {
@@ -239,14 +207,13 @@ impl Classic {
     }
 
     /// The calls of one step, or whose first step decides.
-    fn step_small_call(
+    pub(super) fn step_small_call(
         &self,
         state: &mut State,
         lane: LaneId,
-        process: ProcessId,
-        queue: QueueId,
         events: &mut Events,
     ) -> StepResult {
+        let (process, queue) = (self.process_of(lane), self.queue_of(state, lane));
         let point = state.lane(lane).point;
         let local = state.local_mut(process, queue);
         let mut result = StepResult::Done;

@@ -57,12 +57,17 @@ impl Ready {
     }
 
     /// `lane`, which stood at `point`, has done its step there, which led to `state`.
+    #[inline]
     pub fn stepped(&mut self, machine: &Classic, state: &State, lane: LaneId, point: Point) {
         let now = state.lane(lane).point;
         let mut concerned = match point.changes() {
             // An altered step changes something else than it does by itself.
             _ if machine.mutant().is_some() => return *self = Self::new(machine, state),
             Change::Nothing if now != Point::Ended => 0,
+            // What one process's lanes share is nothing to those of another.
+            Change::Of(Kind::Local) if now != Point::Ended => {
+                self.waiting[Kind::Local as usize] & machine.lanes_beside(lane)
+            }
             Change::Of(kind) if now != Point::Ended => self.waiting[kind as usize],
             _ => return *self = Self::new(machine, state),
         };
@@ -88,11 +93,7 @@ impl Ready {
 }
 
 impl Point {
-    /// Whether the step waits where something is not there. All others can always be done.
-    pub(super) fn may_wait(self) -> bool {
-        self.waits_for().is_some()
-    }
-
+    /// What the step waits for where it is not there. All others can always be done.
     fn waits_for(self) -> Option<Kind> {
         match self {
             Self::PutLock | Self::SentinelLock | Self::FeedLock | Self::FeedWake => {

@@ -201,6 +201,15 @@ pub enum Entry {
     Sentinel,
 }
 
+impl Local {
+    /// As if the process had never been, in the memory that there is.
+    pub(super) fn forget(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        *self = Self { buffer, ..Self::default() };
+    }
+}
+
 impl LaneState {
     fn new() -> Self {
         Self {

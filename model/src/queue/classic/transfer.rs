@@ -7,7 +7,7 @@ use crate::program::{ItemId, LaneId, LaneRole, Outcome, Timeout};
 use crate::step::StepResult;
 
 use super::point::Point;
-use super::state::State;
+use super::state::{LaneState, State};
 use super::{Classic, HEADER_BYTES};
 
 impl Classic {
@@ -31,30 +31,27 @@ impl Classic {
         limit: Option<u32>,
     ) -> StepResult {
         let LaneRole::Feeder(queue) = self.role(lane) else { return StepResult::Done };
-        let current = state.lane(lane).clone();
+        let LaneState { point, item, moved, in_call, .. } = *state.lane(lane);
         if !state.local(self.process_of(lane), queue).writer_open {
             return self.fail_write(state, lane, StepResult::BadDescriptor);
         }
         let total = self.transfer_bytes(state, lane);
-        let left = (total - current.moved).min(limit.unwrap_or(u32::MAX));
+        let left = (total - moved).min(limit.unwrap_or(u32::MAX));
         let pipe = &mut state.queue_mut(queue).pipe;
-        let written = if current.in_call { pipe.continue_write(left) } else { pipe.write(left) };
+        let written = if in_call { pipe.continue_write(left) } else { pipe.write(left) };
         let (bytes, stays) = match written {
             Written::All => (left, false),
             Written::Part(bytes) => (bytes, limit.is_none()),
             // A call that has moved some bytes returns them; the next one fails.
-            Written::BrokenPipe if current.in_call => (0, false),
+            Written::BrokenPipe if in_call => (0, false),
             Written::BrokenPipe => return self.fail_write(state, lane, StepResult::BrokenPipe),
-            Written::WouldBlock => (0, current.in_call),
+            Written::WouldBlock => (0, in_call),
         };
-        let from = match current.point {
-            Point::FeedWriteBody => HEADER_BYTES + current.moved,
-            _ => current.moved,
-        };
-        if let (Some(item), true) = (current.item, bytes > 0) {
+        let from = if point == Point::FeedWriteBody { HEADER_BYTES + moved } else { moved };
+        if let (Some(item), true) = (item, bytes > 0) {
             state.queue_mut(queue).append(item, from, bytes);
         }
-        let taken_for_whole = bytes > 0 && self.alters(current.point, Change::Whole);
+        let taken_for_whole = bytes > 0 && self.alters(point, Change::Whole);
         let current = state.lane_mut(lane);
         current.moved += bytes;
         current.in_call = stays;

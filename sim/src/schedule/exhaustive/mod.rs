@@ -1,13 +1,15 @@
 //! Every schedule, depth first. With reduction, one of each class of schedules that differ only in
-//! the order of steps that touch nothing in common.
+//! the order of steps that have nothing to do with each other.
 //!
-//! The reduction is dynamic, after Flanagan and Godefroid: a schedule is run, and wherever two of
-//! its steps touch a common thing and could have come in the other order, that other order is put
-//! on the list. Sleep sets after Godefroid keep what was explored from being explored again in
-//! another order. Kills, expiries and cut transfers are actors like lanes:
+//! The reduction is dynamic, after Abdulla, Aronis, Jonsson and Sagonas ("Source Sets", JACM 2017): a
+//! schedule is run, and wherever two of its steps have to do with each other and could have come in
+//! the other order (`races.rs`), what leads to that other order is kept as a sequence to be run
+//! (`wakeup.rs`). Sleep sets after Godefroid keep what was explored from being explored again in
+//! another order. Kills, expiries and cut transfers are actors like lanes (`actor.rs`):
 //!
-//! - a kill touches its victim's lanes, the pipe ends that the victim holds, its exit status, what
-//!   its blocked lanes wait for, and the budget of kills;
+//! - a kill changes its victim's lanes, the numbers of open ends of the pipes whose ends the victim
+//!   holds, its exit status and the budget of kills, and it sees what its blocked lanes wait for;
+//!   one that nobody can tell from an earlier one is left out (`kills.rs`);
 //! - time passes only where nothing else can happen, so that its passing touches everything;
 //! - an advance of a write that fills the pipe is a step of its own and touches the pipe.
 //!
@@ -16,8 +18,10 @@
 //! a history: a reduced search sees one of the orders that belong to a class.
 
 mod actor;
+mod kills;
 mod node;
 mod races;
+mod wakeup;
 
 use midput_model::program::{LaneId, ProcessId};
 
@@ -25,10 +29,12 @@ use super::{Halt, Strategy};
 use crate::host::Alternative;
 use crate::kernel::{Bits, Kernel};
 
+pub use actor::TooMany;
 use actor::{actor_of, lane_of};
 use node::Node;
 pub use node::Stood;
 use races::EVENTS_MAX;
+use wakeup::Act;
 
 /// How an exhaustive search goes about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,8 @@ pub struct Exhaustive {
     finalized: usize,
     broken_off: bool,
     tally: Tally,
+    /// Memory for a sequence of acts.
+    sequence: Vec<Act>,
 }
 
 impl Exhaustive {
@@ -89,6 +97,7 @@ impl Exhaustive {
             finalized: 0,
             broken_off: false,
             tally: Tally::default(),
+            sequence: Vec::new(),
         }
     }
 
@@ -132,13 +141,13 @@ impl Exhaustive {
         false
     }
 
-    /// What is still to be explored at a node, lowest first.
-    fn candidate(&self, index: usize) -> Option<usize> {
+    /// What is to be explored next at a node.
+    fn candidate(&mut self, index: usize) -> Option<usize> {
+        if self.options.reduction {
+            return self.nodes[index].wake();
+        }
         let node = &self.nodes[index];
-        node.backtrack
-            .without(&node.done)
-            .iter()
-            .find(|&actor| !node.sleeps(actor) && self.within_bound(index, actor))
+        node.enabled.without(&node.done).iter().find(|&actor| self.within_bound(index, actor))
     }
 
     /// Whether an actor may be chosen at a node under the bound on preemptions.
@@ -165,7 +174,7 @@ impl Exhaustive {
     }
 
     /// A new node at the end of the path, with what can happen there.
-    fn open(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<(), Halt> {
+    fn open(&mut self, kernel: &Kernel, alternatives: &[Alternative]) {
         let index = self.length;
         if self.nodes.len() == index {
             self.nodes.push(Node::default());
@@ -173,58 +182,84 @@ impl Exhaustive {
         let (before, rest) = self.nodes.split_at_mut(index);
         let node = &mut rest[0];
         node.reset(kernel, alternatives);
-        if let Some(parent) = before.last().filter(|_| self.options.reduction) {
-            node.inherit_sleep(parent);
+        if self.options.reduction {
+            if let Some(parent) = before.last_mut() {
+                node.inherit(parent);
+            }
+            self.leave_out_kills(kernel, index);
         }
         self.nodes[index].preemptions = self.preemptions(index);
-        self.note_places(kernel, index);
-        let node = &self.nodes[index];
+    }
+
+    /// Who acts at the new node at the end of the path.
+    fn choose_first(&mut self) -> Result<(), Halt> {
+        let index = self.length;
+        let woken = self.nodes[index].wake();
         // A lane goes on while it can, so that the first schedules are simple ones.
+        let node = &self.nodes[index];
         let last = index.checked_sub(1).map(|last| self.nodes[last].chosen);
         let enabled = last.into_iter().filter(|&last| node.enabled.contains(last));
         let all = enabled.chain(node.enabled.iter());
         let mut able = all.filter(|&it| !node.sleeps(it) && self.within_bound(index, it));
-        let Some(actor) = able.next() else {
+        let Some(actor) = woken.or_else(|| able.next()) else {
             self.broken_off = true;
             return Err(Halt::Redundant);
         };
-        let node = &mut self.nodes[index];
-        node.backtrack = if self.options.reduction { Bits::NONE.with(actor) } else { node.enabled };
-        node.choose(actor);
+        self.nodes[index].choose(actor);
         self.length += 1;
         Ok(())
     }
-}
 
-impl Exhaustive {
-    /// Where the victims of the kills stand that are possible at a node.
-    fn note_places(&mut self, kernel: &Kernel, index: usize) {
-        let victims: Vec<ProcessId> = self.nodes[index].victims().collect();
-        for victim in victims {
-            let stands =
-                |&lane: &LaneId| kernel.process_of(lane) == victim && kernel.parked(lane).is_some();
-            let moved = self.nodes[..index].iter().rev().filter_map(|node| lane_of(node.chosen));
-            let all = (0u8..).take(kernel.lane_count()).map(LaneId);
-            let stood = moved.chain(all).find(stands).and_then(|lane| Stood::of(kernel, lane));
-            self.nodes[index].latest.extend(stood.map(|stood| (victim, stood)));
-        }
+    /// Where the victim of a kill stands that is chosen, or the lane whose call is disturbed.
+    fn note_place(&mut self, kernel: &Kernel, index: usize) {
+        self.nodes[index].stood = match self.nodes[index].alternative() {
+            Alternative::KillHere(victim, _) => self.place_of(kernel, victim, index),
+            Alternative::ShortHere(lane) | Alternative::InterruptHere(lane) => {
+                Stood::of(kernel, lane)
+            }
+            _ => None,
+        };
+    }
+
+    /// Where the lane of a victim stands that moved last, or the first of its lanes that stands.
+    fn place_of(&self, kernel: &Kernel, victim: ProcessId, index: usize) -> Option<Stood> {
+        let stands =
+            |&lane: &LaneId| kernel.process_of(lane) == victim && kernel.parked(lane).is_some();
+        let moved = self.nodes[..index].iter().rev().filter_map(|node| lane_of(node.chosen));
+        let all = (0u8..).take(kernel.lane_count()).map(LaneId);
+        moved.chain(all).find(stands).and_then(|lane| Stood::of(kernel, lane))
     }
 }
 
 impl Strategy for Exhaustive {
     fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
-        if self.depth > self.finalized {
-            self.finalize(kernel);
-        }
         if self.depth >= self.prefix {
             if self.length >= EVENTS_MAX {
                 self.tally.cut = true;
                 self.broken_off = true;
                 return Err(Halt::Redundant);
             }
-            self.open(kernel, alternatives)?;
+            actor::check(kernel, alternatives)?;
+            let acted = self.depth > self.finalized && self.options.reduction;
+            if acted {
+                self.finalize(kernel);
+            }
+            self.finalized = self.depth;
+            self.open(kernel, alternatives);
+            if acted {
+                let node = &mut self.nodes[self.depth];
+                let left_out = std::mem::take(&mut node.left_out);
+                let enabled = node.enabled;
+                self.note_races(kernel, enabled, &left_out);
+                self.nodes[self.depth].left_out = left_out;
+            }
+            self.choose_first()?;
         }
-        let chosen = self.nodes[self.depth].chosen;
+        let node = &self.nodes[self.depth];
+        let chosen = node.chosen;
+        if self.depth + 1 >= self.prefix {
+            self.note_place(kernel, self.depth);
+        }
         self.depth += 1;
         let position = alternatives.iter().position(|&it| actor_of(it) == chosen);
         // The same program does the same in every run; a subject that does not is found out here.
@@ -236,8 +271,14 @@ impl Strategy for Exhaustive {
     }
 
     fn ended(&mut self, kernel: &Kernel) {
-        if self.depth > self.finalized {
-            self.finalize(kernel);
+        if !self.options.reduction {
+            return;
         }
+        if self.depth > self.finalized {
+            self.finalized = self.depth;
+            self.finalize(kernel);
+            self.note_races(kernel, Bits::NONE, &[]);
+        }
+        self.find_races(kernel);
     }
 }

@@ -1,23 +1,33 @@
 //! One place of a path through the schedules: what can happen there, what was explored, what is
 //! still to be.
 
-use midput_model::program::{LaneId, ProcessId};
+use midput_model::program::LaneId;
 
 use super::actor::actor_of;
-use super::races::Before;
+use super::races::{Before, Race};
+use super::wakeup::{Act, Branch};
 use crate::host::Alternative;
-use crate::kernel::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Bits, Kernel};
+use crate::kernel::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Bits, Footprint, Kernel};
 use crate::schedule::{ReplayDiverged, describe};
 
-/// A step that somebody stands at, whether it can be done or not.
+/// What can be done at a node.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pending {
-    pub actor: usize,
-    /// What it would touch.
-    pub touches: Bits,
+pub(super) struct Able {
+    pub act: Act,
     pub alternative: Alternative,
-    /// Where it stands, if it is a fault of a lane's call.
-    pub stood: Option<Stood>,
+}
+
+impl Able {
+    /// Whether time does not pass while this can be done: it is nothing that only a search does.
+    pub(super) fn keeps_time(&self) -> bool {
+        !matches!(
+            self.alternative,
+            Alternative::Pass
+                | Alternative::KillHere(..)
+                | Alternative::ShortHere(_)
+                | Alternative::InterruptHere(_)
+        )
+    }
 }
 
 /// Where a lane stood: that of a victim which moved last, or one whose call is disturbed.
@@ -45,108 +55,112 @@ impl Stood {
 pub(super) struct Node {
     /// Who can act here.
     pub enabled: Bits,
-    /// Everybody who stands at a step.
-    pub pending: Vec<Pending>,
+    /// What they would do.
+    pub able: Vec<Able>,
+    /// The kills that could be done here and need not be.
+    pub left_out: Vec<Act>,
+    /// What may have been in another order, of what was done here or came to wait here.
+    pub races: Vec<Race>,
     /// The lanes that have begun.
     pub begun: Bits,
-    /// Who is to be explored here.
-    pub backtrack: Bits,
-    /// Who was.
+    /// What had been told of calls and returns.
+    pub told: u64,
+    /// Who was explored here.
     pub done: Bits,
-    /// Who was, with what their steps touched.
-    explored: Vec<(usize, Bits)>,
-    /// Whom exploring here would only repeat.
-    sleep: Vec<(usize, Bits)>,
+    /// What is to be explored here, in this order, beside what is being explored.
+    pub wakeup: Vec<Branch>,
+    /// What is to follow what is being explored.
+    pub then: Vec<Branch>,
+    /// What was explored here, or need not be.
+    pub sleep: Vec<Act>,
     /// Preemptions before this node.
     pub preemptions: u32,
     /// Who acts now.
     pub chosen: usize,
     chosen_alternative: Option<Alternative>,
     /// What that touches.
-    pub touches: Bits,
+    pub touches: Footprint,
     /// What came before it and made a difference to it.
     pub before: Before,
-    /// Where its victim stands, if it is a kill.
+    /// Whether anybody beyond its process can tell that it was done.
+    pub is_seen: bool,
+    /// Where its victim stands, if it is a kill, or the lane whose call it disturbs.
     pub stood: Option<Stood>,
-    /// Where each victim's lane stands that moved last.
-    pub latest: Vec<(ProcessId, Stood)>,
 }
 
 impl Node {
     /// A new node for the present state.
     pub(super) fn reset(&mut self, kernel: &Kernel, alternatives: &[Alternative]) {
-        self.pending.clear();
-        self.explored.clear();
+        self.able.clear();
+        self.left_out.clear();
+        self.races.clear();
+        self.wakeup.clear();
+        self.then.clear();
         self.sleep.clear();
-        self.latest.clear();
-        self.stood = None;
         (self.enabled, self.done, self.begun) = (Bits::NONE, Bits::NONE, Bits::NONE);
+        self.told = kernel.told;
         for &alternative in alternatives {
-            let actor = actor_of(alternative);
-            self.enabled.insert(actor);
-            let touches = touches(kernel, alternative);
-            let stood = match alternative {
-                Alternative::ShortHere(lane) | Alternative::InterruptHere(lane) => {
-                    Stood::of(kernel, lane)
-                }
-                _ => None,
-            };
-            self.pending.push(Pending { actor, touches, alternative, stood });
+            let act = Act { actor: actor_of(alternative), touches: touches(kernel, alternative) };
+            self.enabled.insert(act.actor);
+            self.able.push(Able { act, alternative });
         }
         for lane in (0u8..).take(kernel.lane_count()).map(LaneId) {
             if kernel.has_begun(lane) {
                 self.begun.insert(usize::from(lane.0));
             }
-            if kernel.parked(lane).is_some() && !self.enabled.contains(usize::from(lane.0)) {
-                self.pending.push(Pending {
-                    actor: usize::from(lane.0),
-                    touches: kernel.footprint(lane),
-                    alternative: Alternative::Lane(lane),
-                    stood: None,
-                });
-            }
         }
     }
 
-    /// The processes that can be killed here.
-    pub(super) fn victims(&self) -> impl Iterator<Item = ProcessId> + '_ {
-        self.pending.iter().filter_map(|pending| match pending.alternative {
-            Alternative::KillHere(process, _) => Some(process),
-            _ => None,
-        })
+    /// A kill need not be done here.
+    pub(super) fn leave_out(&mut self, act: Act) {
+        self.enabled = self.enabled.without(&Bits::NONE.with(act.actor));
+        self.able.retain(|able| able.act.actor != act.actor);
+        self.left_out.push(act);
     }
 
-    /// What is asleep in the parent and has nothing to do with what was done there stays asleep.
-    pub(super) fn inherit_sleep(&mut self, parent: &Self) {
-        let asleep = parent.sleep.iter().chain(&parent.explored);
-        self.sleep.extend(asleep.filter(|(_, touches)| !touches.meets(&parent.touches)).copied());
+    /// What is asleep in the parent and has nothing to do with what was done there stays asleep, and
+    /// what is to follow there is to be explored here.
+    pub(super) fn inherit(&mut self, parent: &mut Self) {
+        let asleep = parent.sleep.iter().filter(|act| !act.touches.meets(&parent.touches));
+        self.sleep.extend(asleep);
+        std::mem::swap(&mut self.wakeup, &mut parent.then);
     }
 
     pub(super) fn sleeps(&self, actor: usize) -> bool {
-        self.sleep.iter().any(|&(asleep, _)| asleep == actor)
+        self.sleep.iter().any(|act| act.actor == actor)
+    }
+
+    /// The next that is to be explored here, whose branch becomes what is to follow. What cannot be
+    /// done after all is left out.
+    pub(super) fn wake(&mut self) -> Option<usize> {
+        while !self.wakeup.is_empty() {
+            let Branch { act, then } = self.wakeup.remove(0);
+            if self.enabled.contains(act.actor) && !self.sleeps(act.actor) {
+                self.then = then;
+                return Some(act.actor);
+            }
+        }
+        None
     }
 
     /// Somebody acts here.
     pub(super) fn choose(&mut self, actor: usize) {
         self.chosen = actor;
-        let pending = self.pending.iter().find(|pending| pending.actor == actor);
-        self.touches = pending.map_or(Bits::ALL, |pending| pending.touches);
-        self.chosen_alternative = pending.map(|pending| pending.alternative);
-        self.stood = match self.chosen_alternative {
-            Some(Alternative::KillHere(process, _)) => {
-                self.latest.iter().find(|(of, _)| *of == process).map(|(_, stood)| *stood)
-            }
-            Some(Alternative::ShortHere(_) | Alternative::InterruptHere(_)) => {
-                pending.and_then(|pending| pending.stood)
-            }
-            _ => None,
-        };
+        let able = self.able.iter().find(|able| able.act.actor == actor);
+        self.touches = able.map_or(Footprint::ALL, |able| able.act.touches);
+        self.chosen_alternative = able.map(|able| able.alternative);
+        self.stood = None;
     }
 
     /// What acted here is explored.
     pub(super) fn close(&mut self) {
         self.done.insert(self.chosen);
-        self.explored.push((self.chosen, self.touches));
+        self.sleep.push(self.act());
+    }
+
+    /// What is done here.
+    pub(super) fn act(&self) -> Act {
+        Act { actor: self.chosen, touches: self.touches }
     }
 
     /// What acts here.
@@ -156,17 +170,18 @@ impl Node {
 }
 
 /// What an alternative touches.
-fn touches(kernel: &Kernel, alternative: Alternative) -> Bits {
+fn touches(kernel: &Kernel, alternative: Alternative) -> Footprint {
+    let budget = |bit| Footprint::of(Bits::NONE.with(bit));
     match alternative {
         Alternative::Lane(lane) | Alternative::Expire(lane) => kernel.footprint(lane),
         Alternative::ShortHere(lane) | Alternative::InterruptHere(lane) => {
-            kernel.footprint(lane).with(BUDGET_OF_FAULTS)
+            kernel.footprint(lane).union(&budget(BUDGET_OF_FAULTS))
         }
         Alternative::Die(process) => kernel.death(process),
-        Alternative::KillHere(process, _) => kernel.death(process).with(BUDGET_OF_KILLS),
+        Alternative::KillHere(process, _) => kernel.death(process).union(&budget(BUDGET_OF_KILLS)),
         // Directed kills wait for their sites, and time passes only where nothing else can happen:
         // both touch everything.
-        Alternative::Pass | Alternative::Kill(_) | Alternative::Interrupt(_) => Bits::ALL,
+        Alternative::Pass | Alternative::Kill(_) | Alternative::Interrupt(_) => Footprint::ALL,
     }
 }
 

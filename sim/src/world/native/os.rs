@@ -387,10 +387,6 @@ impl Stage for NativeOs {
             }
         }
     }
-
-    fn worker(&self, process: &str) -> String {
-        process.to_owned()
-    }
 }
 
 /// How a process ended, in the words of the model.
