@@ -21,6 +21,8 @@
 //! }
 //! ```
 //!
+//! A [`Manager`] is a server process that owns queues, which no death of a client harms.
+//!
 //! Linux 5.4 or later. A program that waits for any child (`waitpid(-1)`) or ignores SIGCHLD takes
 //! the ends of these processes away from [`Process::join`]; SIGPIPE stays ignored, as Rust has it
 //! (`WF7`). Leaving `main` waits for children and unsent items, a panic included (`LC9`).

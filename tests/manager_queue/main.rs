@@ -4,6 +4,7 @@
 mod clients;
 mod deaths;
 mod hostile;
+mod impostor;
 mod ordinary;
 mod workers;
 
@@ -28,8 +29,8 @@ fn main() {
     ]);
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
-    let tests: Vec<Test> =
-        [ordinary::TESTS, deaths::TESTS, hostile::TESTS].into_iter().flatten().copied().collect();
+    let tests = [ordinary::TESTS, deaths::TESTS, hostile::TESTS, impostor::TESTS];
+    let tests: Vec<Test> = tests.into_iter().flatten().copied().collect();
     if arguments.iter().any(|argument| argument == "--list") {
         tests.iter().for_each(|(name, _)| println!("{name}: test"));
         return;

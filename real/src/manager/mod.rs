@@ -22,6 +22,8 @@
 //! - A client that is stopped while an item is on its way to it holds up the other gets of this
 //!   queue until the server's [patience](Limits::patience) is over, which then takes the item
 //!   back and ends its connection. A get that does not wait may take as long.
+//! - A call with a timeout ends in time while the server answers. A server that is stopped or cut
+//!   off is given its patience beyond that, and then the call ends with an error.
 //! - All items are lost where the server dies (`MQ6`); every call says so then.
 //! - Whoever has the key may make queues and fill them: the server's memory is theirs.
 //!
