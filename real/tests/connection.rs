@@ -34,10 +34,6 @@ async fn write(connection: &Connection<Linux>, bytes: &[u8]) {
     }
 }
 
-fn kind(error: &io::Error) -> io::ErrorKind {
-    error.kind()
-}
-
 /// `WF4`, whole: what a receiver says when its writer is gone after so many bytes of a frame.
 #[test]
 fn the_end_is_honest_except_behind_a_header() {
@@ -161,7 +157,7 @@ fn a_message_that_is_too_long_spoils_the_connection() {
                 assert!(matches!(receiver.recv_bytes().await, Err(ReceiveError::Closed)));
                 match sender.send_bytes(b"").await {
                     Err(SendError::Io(error)) => {
-                        assert_eq!(kind(&error), io::ErrorKind::BrokenPipe)
+                        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
                     }
                     sent => panic!("sent to nobody: {sent:?}"),
                 }
@@ -254,7 +250,7 @@ fn who_is_left_alone_learns_how() {
                 if here.is_writable() {
                     match here.send_bytes(b"").await {
                         Err(SendError::Io(error)) => {
-                            assert_eq!(kind(&error), io::ErrorKind::BrokenPipe);
+                            assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
                         }
                         sent => panic!("sent to nobody: {sent:?}"),
                     }
@@ -263,7 +259,7 @@ fn who_is_left_alone_learns_how() {
                 let end = here.recv_bytes().await.unwrap_err();
                 if unread && here.is_writable() {
                     let ReceiveError::Io(error) = end else { panic!("{end:?}") };
-                    assert_eq!(kind(&error), io::ErrorKind::ConnectionReset);
+                    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
                 } else {
                     assert!(matches!(end, ReceiveError::EndOfFile), "{end}");
                 }

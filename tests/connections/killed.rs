@@ -85,7 +85,7 @@ fn program() -> Arc<Program> {
         }],
     };
     let get = Operation::Get { queue, timeout };
-    let parent = vec![Operation::Start { process: ProcessId(1) }, get.clone(), get];
+    let parent = vec![Operation::Start { process: ProcessId(1) }, get, get];
     let put = Operation::Put { queue, item: ItemId(0), timeout };
     let item = Item { name: "a".to_owned(), bytes: LENGTH, producer: ProcessId(1), queue };
     Arc::new(Program {

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread;
 
-use midput_model::os::stream::{Received, Sent, Side, Stream};
+use midput_model::os::stream::{Received, SEND_BUFFER, Sent, Side, Stream};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -243,6 +243,24 @@ proptest! {
             sockets.read(side, 1, 0)?;
             sockets.read(side, 1, 0)?;
         }
+    }
+}
+
+/// One of a quarter of the buffer too much is charged: poll(2) says "not writable" from there on.
+#[test]
+fn a_quarter_of_the_buffer_is_the_most_with_which_an_end_is_writable() {
+    let _alone = alone();
+    let mut sockets = Sockets::new(0);
+    let quarter = socket_send_buffer_size(&sockets.ends[0][0]).expect("SO_SNDBUF") as u32 / 4;
+    for bytes in [193, 193] {
+        hold(sockets.write(Side::First, bytes, 0));
+    }
+    while sockets.model.charged(Side::First) < quarter {
+        hold(sockets.write(Side::First, 1, 0));
+    }
+    if quarter == SEND_BUFFER / 4 {
+        assert_eq!(sockets.model.charged(Side::First), quarter);
+        assert!(!sockets.model.is_writable(Side::First));
     }
 }
 

@@ -3,6 +3,7 @@
 //! the same state after them. Most steps see what they change; what they do not, such as the number
 //! of open ends of a pipe that they lower by one, two of them may change in either order.
 
+use midput_model::os::stream::Side;
 use midput_model::program::{LaneId, ProcessId};
 
 use super::{AwaitedName, Kernel, PipeEnd, Request};
@@ -216,14 +217,13 @@ impl Kernel {
             Request::SemaphoreValue { semaphore } => {
                 Footprint::seeing(thing(SEMAPHORES, semaphore))
             }
-            Request::Read { descriptor } | Request::Write { descriptor, .. } => {
+            Request::Read { descriptor }
+            | Request::Write { descriptor, .. }
+            | Request::Send { descriptor, .. } => {
                 let used = self.pipe_use(lane, descriptor);
                 used.union(&Footprint::changing(used.sees.and(&Bits::range(PIPE_DATA))))
             }
-            // What it changes is everything: see `pipe_use`.
-            Request::Poll { descriptor, .. } | Request::Send { descriptor, .. } => {
-                self.pipe_use(lane, descriptor)
-            }
+            Request::Poll { descriptor, .. } => self.pipe_use(lane, descriptor),
             // They make a connection, which whoever waits for several things may see.
             Request::Accept { .. } | Request::Connect => Footprint::ALL,
             Request::Close { descriptor } => {
@@ -232,8 +232,8 @@ impl Kernel {
                 end.map_or(own, |end| own.union(&closing(end)))
             }
             Request::WaitAny { .. } => {
-                let awaited = &self.lanes[usize::from(lane.0)].awaited;
-                awaited.iter().fold(Footprint::NONE, |all, awaited| {
+                let entry = &self.lanes[usize::from(lane.0)];
+                entry.awaited.iter().fold(Footprint::NONE, |all, awaited| {
                     all.union(&match *awaited {
                         AwaitedName::Readable(descriptor) => self.pipe_use(lane, descriptor),
                         AwaitedName::Ended(process) => {
@@ -261,7 +261,7 @@ impl Kernel {
         }
     }
 
-    /// What a use of a pipe sees: its data, whether the descriptor is open, and whether the other
+    /// What a use of a pipe or a pair of sockets sees: its data, whether the descriptor is open, and whether the other
     /// end is open anywhere, unless the process itself holds that end: then nobody else's closing
     /// makes a difference.
     fn pipe_use(&self, lane: LaneId, descriptor: usize) -> Footprint {
@@ -270,15 +270,15 @@ impl Kernel {
         let Some(end) = self.lane_end(usize::from(lane.0), descriptor) else {
             return Footprint::seeing(own);
         };
-        let (other, ends) = match end {
-            PipeEnd::Reader(pipe) => (PipeEnd::Writer(pipe), thing(WRITERS, pipe)),
-            PipeEnd::Writer(pipe) => (PipeEnd::Reader(pipe), thing(READERS, pipe)),
-            // Sockets have no places: each touches everything.
-            PipeEnd::Socket(..) | PipeEnd::Listener(_) => return Footprint::ALL,
+        let other = match end {
+            PipeEnd::Reader(pipe) => PipeEnd::Writer(pipe),
+            PipeEnd::Writer(pipe) => PipeEnd::Reader(pipe),
+            PipeEnd::Socket(pair, side) => PipeEnd::Socket(pair, side.other()),
+            PipeEnd::Listener(_) => return Footprint::ALL,
         };
         let sees = own.union(&thing(PIPE_DATA, pipe_of(end)));
         let holds_both = self.processes[usize::from(process.0)].descriptors.contains(&Some(other));
-        Footprint::seeing(if holds_both { sees } else { sees.union(&ends) })
+        Footprint::seeing(if holds_both { sees } else { sees.union(&openness(other)) })
     }
 
     /// What the end of a process touches: its lanes, the ends that it holds, its exit status, and
@@ -304,19 +304,34 @@ impl Kernel {
     }
 }
 
-/// There is one open end fewer: in which order some are closed makes no difference.
+/// There is one open end fewer: in which order some are closed makes no difference. A socket loses
+/// what it has not read, and whether that is anything makes one.
 fn closing(end: PipeEnd) -> Footprint {
-    Footprint::changing(match end {
-        PipeEnd::Reader(pipe) => thing(READERS, pipe),
-        PipeEnd::Writer(pipe) => thing(WRITERS, pipe),
-        PipeEnd::Socket(..) | PipeEnd::Listener(_) => Bits::ALL,
-    })
+    let closed = Footprint::changing(openness(end));
+    match end {
+        PipeEnd::Reader(_) | PipeEnd::Writer(_) => closed,
+        PipeEnd::Listener(_) => Footprint::ALL,
+        PipeEnd::Socket(..) => closed.union(&Footprint::of(thing(PIPE_DATA, pipe_of(end)))),
+    }
 }
 
+/// Whether this end is open anywhere.
+fn openness(end: PipeEnd) -> Bits {
+    match end {
+        PipeEnd::Reader(_) | PipeEnd::Socket(_, Side::First) => thing(READERS, pipe_of(end)),
+        PipeEnd::Writer(_) | PipeEnd::Socket(_, Side::Second) => thing(WRITERS, pipe_of(end)),
+        PipeEnd::Listener(_) => Bits::ALL,
+    }
+}
+
+/// The place of a pipe among those that have one. Pairs of sockets take theirs from the end: one
+/// that shares its place with a pipe makes steps depend on each other that do not, nothing worse.
 fn pipe_of(end: PipeEnd) -> usize {
     match end {
         PipeEnd::Reader(pipe) | PipeEnd::Writer(pipe) => pipe,
-        PipeEnd::Socket(..) | PipeEnd::Listener(_) => usize::MAX,
+        PipeEnd::Socket(pair, _) => (PIPE_DATA.1 - 1).checked_sub(pair).unwrap_or(usize::MAX),
+        // It has no place, and touches everything.
+        PipeEnd::Listener(_) => usize::MAX,
     }
 }
 

@@ -235,7 +235,7 @@ impl<'a> Machine<'a> {
         }
         match &mut known.node {
             Node::Items(held) if !dict => held.extend(items),
-            Node::Dict(held) if dict && items.len() % 2 == 0 => held.extend(items),
+            Node::Dict(held) if dict && items.len().is_multiple_of(2) => held.extend(items),
             _ => return Err(damaged),
         }
         (known.size, known.depth) = (size, depth);
