@@ -8,8 +8,8 @@
 //! - [`run_as_madsim_schedules`]: madsim decides who goes on, by the order in which it runs what is
 //!   ready, and when processes die.
 //!
-//! And without the simulated kernel, [`NodeOs`] has the manager's server and clients on nodes of
-//! madsim's network, which die, restart and are cut off.
+//! And without the simulated kernel, `tests/manager/` has the manager's server and clients on nodes
+//! of madsim's network, which die, restart and are cut off.
 //!
 //! Inside a run there is no thread, no condition variable and no real process: madsim interposes the
 //! functions of libc that these need. Nothing that users run links it.
@@ -19,14 +19,10 @@ mod host;
 #[cfg(madsim)]
 mod lanes;
 #[cfg(madsim)]
-mod network;
-#[cfg(madsim)]
 mod own_scheduler;
 
 #[cfg(madsim)]
 pub use host::MadsimHost;
-#[cfg(madsim)]
-pub use network::NodeOs;
 #[cfg(madsim)]
 pub use own_scheduler::{Kills, run_as_madsim_schedules};
 

@@ -27,11 +27,11 @@ const CHUNK: usize = 4096;
 
 /// The operating system of a node of madsim.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NodeOs;
+pub(crate) struct NodeOs;
 
 /// An end of a connection or of a local pipe, or a listener. Clones are the same.
 #[derive(Clone)]
-pub struct Descriptor(Arc<Mutex<Option<End>>>);
+pub(crate) struct Descriptor(Arc<Mutex<Option<End>>>);
 
 enum End {
     /// A stream, what it has brought and was not read yet, and whether it has ended.

@@ -16,12 +16,15 @@ use madsim::rand::{Rng, thread_rng};
 use madsim::runtime::{Handle, NodeHandle, Runtime};
 use madsim::task::{NodeId, spawn_local};
 use madsim::time::sleep;
-use midput_madsim::NodeOs;
 use midput_real::codec::Bytes;
 use midput_real::manager::protocol::QueueId;
 use midput_real::manager::{Client, GetError, Key, Limits, ManagerError, PutError, Queue, Server};
 use midput_real::os::{Address, Os};
 use midput_real::timeout::Timeout;
+
+mod network;
+
+use network::NodeOs;
 
 type TestQueue = Queue<Vec<u8>, NodeOs, Bytes>;
 
