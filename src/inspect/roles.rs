@@ -180,12 +180,14 @@ impl Cuts<'_> {
     fn is_condition(&self, lock: usize) -> bool {
         let value = |index: usize| self.picture.semaphores[lock + index].value;
         let awaited = |index: usize| self.is_awaited(lock + index);
-        let notifying = awaited(2);
+        let (notifying, locked) = (awaited(2), value(0) == Some(0));
+        let counts = value(1).zip(value(2));
         value(0).is_none_or(|lock| lock <= u32::from(!notifying))
             // Only tried.
             && !awaited(1)
-            // A sleeper is counted first.
+            // A sleeper is counted first, and as woken at most once.
             && (!awaited(3) || value(1).is_none_or(|sleeping| sleeping > 0))
+            && (locked || counts.is_none_or(|(sleeping, woken)| woken <= sleeping))
             // Taken at once by those who sleep.
             && (notifying || value(3).is_none_or(|wait| wait == 0))
     }
