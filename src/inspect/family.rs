@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use super::parse::{self, Mapping, Stat};
 
 /// How much of a command line is shown.
-const COMMAND_MOST: usize = 60;
+const COMMAND_MOST: usize = 70;
 
 /// A process and what it holds.
 #[derive(Debug)]
