@@ -13,6 +13,7 @@ mod case_file;
 mod check;
 mod exit;
 mod explore;
+mod inspect;
 mod junit;
 mod list;
 mod merge;
@@ -74,6 +75,7 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         Some(Command::Explore(explore)) => explore::explore(&explore),
         Some(Command::Merge(merge)) => merge::merge(&merge, settings, color),
         Some(Command::List(list)) => list::list(&list),
+        Some(Command::Inspect(arguments)) => inspect::inspect(&arguments),
     }
 }
 
