@@ -3,7 +3,7 @@ use std::ops::ControlFlow;
 use super::*;
 use crate::contract::{Guarantee, Verdict, prove};
 use crate::explore::{Explored, Limits, StateIndex, explore};
-use crate::program::{Item, LaneProgram, ProcessProgram, QueueParameters, Timeout};
+use crate::program::{Item, LaneProgram, ProcessProgram, QueueKind, QueueParameters, Timeout};
 
 const QUEUE: QueueId = QueueId(0);
 
@@ -36,11 +36,17 @@ fn program(maxsize: u32, producers: &[u8], processes: &[&[Instruction]]) -> Prog
         queue: QUEUE,
     });
     let processes = processes.iter().enumerate().map(|(index, instructions)| ProcessProgram {
+        daemon: false,
         name: format!("P{index}"),
         lanes: vec![LaneProgram { name: "main".to_owned(), instructions: instructions.to_vec() }],
     });
     Program {
-        queues: vec![QueueParameters { name: "jobs".to_owned(), maxsize, pipe_slots: 16 }],
+        queues: vec![QueueParameters {
+            name: "jobs".to_owned(),
+            kind: QueueKind::Queue,
+            maxsize,
+            pipe_slots: 16,
+        }],
         items: items.collect(),
         processes: processes.collect(),
     }
