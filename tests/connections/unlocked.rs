@@ -2,11 +2,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use midput_real::connection::{self, Connection};
 use midput_real::os::{Os, SemaphoreSpecification, Site, Wait};
-use midput_real::timeout::Timeout;
 use midput_sim::host::Ending;
 use midput_sim::kernel::SimulatedOs;
 use midput_sim::schedule::{Exhaustive, ExhaustiveOptions, Random};
@@ -78,42 +77,6 @@ fn two_senders_mix_their_messages_unless_they_take_a_lock() {
             assert_eq!(found > 0, !locked, "duplex {duplex}: {found} schedules");
             println!("duplex {duplex}, locked {locked}: {found} of {:?}", search.tally());
         }
-    }
-}
-
-/// What somebody sees who looks while something is sent and the end is closed.
-async fn looks_once(waits: bool, seen: Arc<AtomicU32>) {
-    let (here, there): (End, End) = connection::duplex_pipe(SimulatedOs).expect("descriptors");
-    start("T", async move {
-        there.send_bytes(b"spam").await.expect("it is open");
-        there.close().await.expect("it is open");
-    })
-    .await;
-    let ready = if waits {
-        let ready = connection::wait(SimulatedOs, &[here.awaited()], Timeout::NoWait).await;
-        !ready.expect("it is open").is_empty()
-    } else {
-        here.poll(Timeout::NoWait).await.expect("it is open")
-    };
-    // Not ready, ready with the message alone, or with the end behind it.
-    let sent = if ready { here.send_bytes(b"ham").await.is_ok() } else { false };
-    seen.fetch_or(1 << (u32::from(ready) + u32::from(sent)), Ordering::Relaxed);
-}
-
-/// The steps of two ends of one pair depend on each other, and a search with reduction knows it.
-#[test]
-fn what_one_end_sees_depends_on_what_the_other_does() {
-    for waits in [false, true] {
-        let mut search = Exhaustive::new(ExhaustiveOptions::default());
-        let seen = Arc::new(AtomicU32::new(0));
-        loop {
-            let ending = super::run(looks_once(waits, seen.clone()), &mut search);
-            assert!(matches!(ending, Ending::AllEnded | Ending::Redundant), "{ending:?}");
-            if !search.advance() {
-                break;
-            }
-        }
-        assert_eq!(seen.load(Ordering::Relaxed), 0b111, "waits {waits}: {:?}", search.tally());
     }
 }
 
