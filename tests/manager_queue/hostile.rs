@@ -42,7 +42,8 @@ fn bad_frames_are_refused() {
         client.frame(Message::Proof { client: client_id, nonce: [0; SECRET], proof: [0; SECRET] })
     };
     // Before the handshake is over.
-    let before: [(&dyn Fn(&RawClient) -> Vec<u8>, Refusal); 4] = [
+    type Said<'a> = &'a dyn Fn(&RawClient) -> Vec<u8>;
+    let before: [(Said<'_>, Refusal); 4] = [
         (&|_| b"GET / HTTP/1.1\r\n\r\n".to_vec(), Refusal::Protocol),
         (&|client| client.frame(Message::Call(Call::Create { maxsize: 0 })), Refusal::Protocol),
         (&|_| vec![1, 17, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255], Refusal::Protocol),

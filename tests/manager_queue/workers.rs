@@ -7,6 +7,8 @@ use midput_real::{Connection, Manager, ManagerQueue};
 
 use crate::clients::RawClient;
 
+/// A producer, and the number of its item.
+type Item = (u32, u32);
 type Failure = Box<dyn std::error::Error>;
 
 /// Puts `(producer, 0)`, `(producer, 1)`, ….
@@ -19,7 +21,7 @@ pub(crate) fn produce(
 
 /// Passes on what it gets, until it gets an item of producer 0.
 pub(crate) fn consume(
-    (queue, got): (ManagerQueue<(u32, u32)>, ManagerQueue<Vec<(u32, u32)>>),
+    (queue, got): (ManagerQueue<Item>, ManagerQueue<Vec<Item>>),
 ) -> Result<(), Failure> {
     let mut items = Vec::new();
     loop {

@@ -115,20 +115,23 @@ async fn consume(consumer: u32, seen: Shared) {
     loop {
         *seen.lock().unwrap().doubtful.entry(consumer).or_default() += 1;
         let got = queue.get(Timeout::After(Duration::from_secs(1))).await;
-        let mut seen = seen.lock().unwrap();
-        match got {
-            Ok(payload) => {
-                seen.got.push((consumer, item_of(&payload)));
-                *seen.doubtful.entry(consumer).or_default() -= 1;
-            }
-            Err(GetError::Empty | GetError::Manager(ManagerError::Unreachable(_))) => {
-                *seen.doubtful.entry(consumer).or_default() -= 1;
-            }
-            // The connection broke: it may have been about to bring an item.
-            Err(_) => {}
-        }
-        drop(seen);
+        note(&seen, consumer, got);
         sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn note(seen: &Shared, consumer: u32, got: Result<Vec<u8>, GetError>) {
+    let mut seen = seen.lock().unwrap();
+    match got {
+        Ok(payload) => {
+            seen.got.push((consumer, item_of(&payload)));
+            *seen.doubtful.entry(consumer).or_default() -= 1;
+        }
+        Err(GetError::Empty | GetError::Manager(ManagerError::Unreachable(_))) => {
+            *seen.doubtful.entry(consumer).or_default() -= 1;
+        }
+        // The connection broke: it may have been about to bring an item.
+        Err(_) => {}
     }
 }
 
@@ -225,8 +228,7 @@ fn run(seed: u64) -> (Seen, u32) {
 fn runs(check: impl Fn(u64, &Seen)) -> u32 {
     let mut deeds = 0;
     for seed in 0..60 {
-        // madsim wants a thread of its own for each runtime, and what is drawn is the seed's.
-        let (seen, done) = std::thread::spawn(move || run(seed)).join().unwrap();
+        let (seen, done) = run(seed);
         check(seed, &seen);
         deeds += done;
     }
@@ -295,6 +297,6 @@ fn a_server_may_die_and_be_started_again() {
         });
     };
     for seed in 0..20 {
-        std::thread::spawn(move || run(seed)).join().unwrap();
+        run(seed);
     }
 }

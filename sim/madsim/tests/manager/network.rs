@@ -16,7 +16,7 @@ use std::time::Duration;
 use madsim::net::{TcpListener, TcpStream};
 use madsim::rand::{RngCore, thread_rng};
 use madsim::task::spawn_local;
-use madsim::time::Instant;
+use madsim::time::TimeHandle;
 use midput_real::os::{
     Address, Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
 };
@@ -160,13 +160,7 @@ impl Os for NodeOs {
     type Process = Infallible;
 
     fn now(&self) -> Duration {
-        thread_local! {
-            static ORIGIN: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) };
-        }
-        // Each run has a thread of its own.
-        let origin = ORIGIN.get().unwrap_or_else(Instant::now);
-        ORIGIN.set(Some(origin));
-        origin.elapsed()
+        TimeHandle::current().elapsed()
     }
 
     async fn point(&self, _: Site) {}
