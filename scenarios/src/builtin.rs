@@ -48,6 +48,8 @@ const SOURCES: &[(&str, &str)] = sources![
     "no-fault/short-transfers",
     "no-fault/two-large-producers",
     "no-fault/two-producers-two-consumers",
+    "pipe/closed-ends",
+    "pipe/sender-killed",
     "process/daemon-is-ended",
     "process/daemon-mid-write",
     "process/exit-without-flush",

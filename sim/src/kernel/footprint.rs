@@ -3,9 +3,10 @@
 //! the same state after them. Most steps see what they change; what they do not, such as the number
 //! of open ends of a pipe that they lower by one, two of them may change in either order.
 
+use midput_model::os::stream::Side;
 use midput_model::program::{LaneId, ProcessId};
 
-use super::{Kernel, PipeEnd, Request};
+use super::{AwaitedName, Kernel, PipeEnd, Request};
 
 /// A set of up to 256 things.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -226,6 +227,17 @@ impl Kernel {
                 let end = self.lane_end(usize::from(lane.0), descriptor);
                 end.map_or(own, |end| own.union(&closing(end)))
             }
+            Request::WaitAny { .. } => {
+                let entry = &self.lanes[usize::from(lane.0)];
+                entry.awaited.iter().fold(Footprint::NONE, |all, awaited| {
+                    all.union(&match *awaited {
+                        AwaitedName::Readable(descriptor) => self.pipe_use(lane, descriptor),
+                        AwaitedName::Ended(process) => {
+                            Footprint::seeing(process_thing(EXITS, process))
+                        }
+                    })
+                })
+            }
             Request::MonitorLock { monitor }
             | Request::MonitorWake { monitor }
             | Request::MonitorUnlock { monitor }
@@ -245,7 +257,7 @@ impl Kernel {
         }
     }
 
-    /// What a use of a pipe sees: its data, whether the descriptor is open, and whether the other
+    /// What a use of a pipe or a pair of sockets sees: its data, whether the descriptor is open, and whether the other
     /// end is open anywhere, unless the process itself holds that end: then nobody else's closing
     /// makes a difference.
     fn pipe_use(&self, lane: LaneId, descriptor: usize) -> Footprint {
@@ -254,13 +266,14 @@ impl Kernel {
         let Some(end) = self.lane_end(usize::from(lane.0), descriptor) else {
             return Footprint::seeing(own);
         };
-        let (other, ends) = match end {
-            PipeEnd::Reader(pipe) => (PipeEnd::Writer(pipe), thing(WRITERS, pipe)),
-            PipeEnd::Writer(pipe) => (PipeEnd::Reader(pipe), thing(READERS, pipe)),
+        let other = match end {
+            PipeEnd::Reader(pipe) => PipeEnd::Writer(pipe),
+            PipeEnd::Writer(pipe) => PipeEnd::Reader(pipe),
+            PipeEnd::Socket(pair, side) => PipeEnd::Socket(pair, side.other()),
         };
         let sees = own.union(&thing(PIPE_DATA, pipe_of(end)));
         let holds_both = self.processes[usize::from(process.0)].descriptors.contains(&Some(other));
-        Footprint::seeing(if holds_both { sees } else { sees.union(&ends) })
+        Footprint::seeing(if holds_both { sees } else { sees.union(&openness(other)) })
     }
 
     /// What the end of a process touches: its lanes, the ends that it holds, its exit status, and
@@ -286,17 +299,30 @@ impl Kernel {
     }
 }
 
-/// There is one open end fewer: in which order some are closed makes no difference.
+/// There is one open end fewer: in which order some are closed makes no difference. A socket loses
+/// what it has not read, and whether that is anything makes one.
 fn closing(end: PipeEnd) -> Footprint {
-    Footprint::changing(match end {
-        PipeEnd::Reader(pipe) => thing(READERS, pipe),
-        PipeEnd::Writer(pipe) => thing(WRITERS, pipe),
-    })
+    let closed = Footprint::changing(openness(end));
+    match end {
+        PipeEnd::Reader(_) | PipeEnd::Writer(_) => closed,
+        PipeEnd::Socket(..) => closed.union(&Footprint::of(thing(PIPE_DATA, pipe_of(end)))),
+    }
 }
 
+/// Whether this end is open anywhere.
+fn openness(end: PipeEnd) -> Bits {
+    match end {
+        PipeEnd::Reader(_) | PipeEnd::Socket(_, Side::First) => thing(READERS, pipe_of(end)),
+        PipeEnd::Writer(_) | PipeEnd::Socket(_, Side::Second) => thing(WRITERS, pipe_of(end)),
+    }
+}
+
+/// The place of a pipe among those that have one. Pairs of sockets take theirs from the end: one
+/// that shares its place with a pipe makes steps depend on each other that do not, nothing worse.
 fn pipe_of(end: PipeEnd) -> usize {
     match end {
         PipeEnd::Reader(pipe) | PipeEnd::Writer(pipe) => pipe,
+        PipeEnd::Socket(pair, _) => (PIPE_DATA.1 - 1).checked_sub(pair).unwrap_or(usize::MAX),
     }
 }
 

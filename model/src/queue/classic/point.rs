@@ -127,6 +127,8 @@ pub enum Point {
     PutCount,
     /// Unlock the counter of tasks (`JQ1`).
     PutTasksUnlock,
+    /// `close writer` of a bare pipe.
+    CloseWriter,
     /// `close` of a simple queue: the reading end (`SQ3`).
     SimpleCloseReader,
     /// The writing end (`SQ3`).
@@ -171,7 +173,7 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of the protocol's parts.
-    pub const ALL: [Self; 77] = [
+    pub const ALL: [Self; 78] = [
         Self::NotStarted,
         Self::Ended,
         Self::AwaitDeath,
@@ -229,6 +231,7 @@ impl Point {
         Self::PutTasksLock,
         Self::PutCount,
         Self::PutTasksUnlock,
+        Self::CloseWriter,
         Self::SimpleCloseReader,
         Self::SimpleCloseWriter,
         Self::DoneLock,
@@ -251,8 +254,9 @@ impl Point {
         Self::NotifyDrainWait,
     ];
 
-    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`, `tasks`,
-    /// or the life of a `process`.
+    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`;
+    /// of a joinable queue `task_done`, `join`, `sleep` and `tasks`; of a simple one `simple`; or the
+    /// life of a `process`.
     pub fn part(self) -> &'static str {
         match self {
             Self::Put
@@ -282,8 +286,8 @@ impl Point {
             | Self::FeederJoin
             | Self::CancelJoinThread
             | Self::CloseReader
-            | Self::SimpleCloseReader
-            | Self::SimpleCloseWriter => "close",
+            | Self::CloseWriter => "close",
+            Self::SimpleCloseReader | Self::SimpleCloseWriter => "simple",
             Self::ReadValue | Self::LookInPipe => "look",
             Self::FeedLock
             | Self::FeedWait
@@ -302,21 +306,20 @@ impl Point {
             Self::DoneLock
             | Self::DoneTake
             | Self::DoneValue
-            | Self::JoinLock
-            | Self::JoinValue
-            | Self::TasksUnlock
-            | Self::WaitCount
-            | Self::WaitUnlock
-            | Self::WaitAcquire
-            | Self::WaitWoken
-            | Self::WaitLock
             | Self::NotifyCheck
             | Self::NotifyDrainWoken
             | Self::NotifyDrainSleeping
             | Self::NotifyTake
             | Self::NotifyWake
             | Self::NotifyAwait
-            | Self::NotifyDrainWait => "tasks",
+            | Self::NotifyDrainWait => "task_done",
+            Self::JoinLock | Self::JoinValue => "join",
+            Self::WaitCount
+            | Self::WaitUnlock
+            | Self::WaitAcquire
+            | Self::WaitWoken
+            | Self::WaitLock => "sleep",
+            Self::TasksUnlock => "tasks",
             Self::NotStarted
             | Self::Ended
             | Self::AwaitDeath
@@ -377,7 +380,7 @@ impl Point {
             Self::FeedWait => "notempty.wait",
             Self::FeedWake => "notempty.wake",
             Self::FeedPop => "buffer.popleft",
-            Self::FeedCloseWriter | Self::SimpleCloseWriter => "writer.close",
+            Self::FeedCloseWriter | Self::SimpleCloseWriter | Self::CloseWriter => "writer.close",
             Self::FeedEncode => "encode",
             Self::FeedAcquire => "wlock.acquire",
             Self::FeedWriteFrame => "write-frame",
