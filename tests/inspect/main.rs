@@ -375,24 +375,30 @@ impl Check {
         Self { child, entry, _folder: folder }
     }
 
+    /// Its processes.
+    fn others(&self) -> Vec<u32> {
+        let processes = std::fs::read_dir("/proc").unwrap();
+        let pids = processes.filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok());
+        let is_ours = |pid: &u32| {
+            let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|&byte| byte == 0).any(|entry| entry == self.entry)
+        };
+        pids.filter(|pid| *pid != self.child.id()).filter(is_ours).collect()
+    }
+
     /// One of its processes, once there are so many.
     fn one_of(&self, count: usize) -> u32 {
-        let begun = Instant::now();
-        loop {
-            let processes = std::fs::read_dir("/proc").unwrap();
-            let pids = processes.filter_map(|it| it.ok()?.file_name().to_str()?.parse().ok());
-            let is_ours = |pid: &u32| {
-                let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-                environment.split(|&byte| byte == 0).any(|entry| entry == self.entry)
-            };
-            let ours: Vec<u32> =
-                pids.filter(|pid| *pid != self.child.id()).filter(is_ours).collect();
-            if ours.len() >= count {
-                return ours[0];
-            }
-            assert!(begun.elapsed() < PATIENCE, "{count} processes never came: {ours:?}");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        loop_until(|| Some(self.others()).filter(|others| others.len() >= count))[0]
+    }
+
+    /// Stops the harness, and says whether there still are so many of its processes.
+    fn stopped_with(&self, count: usize) -> bool {
+        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
+        loop_until(|| {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+            status.unwrap().contains("State:\tT").then_some(())
+        });
+        self.others().len() == count
     }
 }
 
@@ -405,21 +411,21 @@ impl Drop for Check {
 
 #[test]
 fn a_join_deadlock_of_midput_real_is_seen() {
-    let check = Check::start(
-        "unflushed",
-        r#"
+    let scenario = r#"
 why = "A parent joins a child whose items it has not read."
 [queue.jobs]
 [process.P0]
 main = ["start P1", "join P1"]
 [process.P1]
 main = ["put a 100000B"]
-"#,
-    );
-    let one = check.one_of(2);
-    // Or it would find the deadlock itself, and end it.
-    kill_process(Pid::from_child(&check.child), Signal::STOP).unwrap();
-    let report = found(one, &["H7"]);
+"#;
+    // The harness finds the deadlock, too, and ends it unless it is stopped before.
+    let check = loop_until(|| {
+        let check = Check::start("unflushed", scenario);
+        check.one_of(2);
+        check.stopped_with(2).then_some(check)
+    });
+    let report = found(check.one_of(2), &["H7"]);
     assert!(bytes(&report) > 60_000, "{report:#}");
     assert_eq!(value(&report, "write-lock"), 0, "its living writer has it");
 }
