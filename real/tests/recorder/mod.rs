@@ -19,6 +19,8 @@ struct Log {
     interrupts: bool,
     /// The most bytes that one read moves; 0 is no bound.
     read_limit: usize,
+    /// No thread can be started.
+    refuses_threads: bool,
 }
 
 /// Names one list.
@@ -28,8 +30,13 @@ pub(crate) struct Recorder(usize);
 impl Recorder {
     pub(crate) fn new(interrupts: bool, read_limit: usize) -> Self {
         let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
-        logs.push(Log { steps: Vec::new(), interrupts, read_limit });
+        logs.push(Log { interrupts, read_limit, ..Log::default() });
         Self(logs.len() - 1)
+    }
+
+    /// From now on no thread can be started.
+    pub(crate) fn refuse_threads(self) {
+        self.with(|log| log.refuses_threads = true);
     }
 
     /// The steps of one lane, separated by spaces, and forgets them.
@@ -201,6 +208,9 @@ impl Os for Recorder {
         B: Future<Output = ()> + 'static,
     {
         self.step(site);
+        if self.with(|log| log.refuses_threads) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         Linux.thread_start(name, body, site).await
     }
 
