@@ -25,7 +25,7 @@
 //! the ends of these processes away from [`Process::join`]; SIGPIPE stays ignored, as Rust has it
 //! (`WF7`). Leaving `main` waits for children and unsent items, a panic included (`LC9`).
 //!
-//! The protocols behind these names are in [`classic`], written once against the trait
+//! The protocols behind these names are in [`classic`] and [`connection`], written once against the trait
 //! [`Os`](os::Os), so that the same code runs on [`Linux`](os::linux::Linux) and in a simulation.
 //! Letters with a number, such as `WF4` or `Q6`, are rules of CPython's semantics that the code
 //! follows.
@@ -34,6 +34,7 @@ mod block_on;
 mod blocking;
 pub mod classic;
 pub mod codec;
+pub mod connection;
 mod interrupted;
 pub mod os;
 pub mod process;
@@ -42,13 +43,16 @@ mod worker;
 
 pub use block_on::block_on;
 pub use blocking::{
-    CloseError, Connection, DecodeError, JoinableQueue, Process, Queue, SimpleQueue, StartError,
-    pipe,
+    Awaited, CloseError, Connection, JoinableQueue, Process, Queue, SimpleQueue, StartError,
+    duplex_pipe, pipe, wait,
 };
 pub use classic::{
-    FeederError, GetError, NotClosed, PollError, PutError, ReceiveError, SendError, SimpleGetError,
-    SimplePutError, TaskDoneError,
+    FeederError, GetError, NotClosed, PutError, SimpleGetError, SimplePutError, TaskDoneError,
 };
 pub use codec::CodecError;
+pub use connection::{
+    DecodeError, EncodeError, PollError, ReceiveError, ReceiveIntoError, ReceiveMaxError,
+    SendError, SendPartError, WaitError,
+};
 pub use timeout::Timeout;
 pub use worker::{Guard, Outcome, Worker, exit_without_flush, init};

@@ -16,6 +16,27 @@ pub enum Timeout {
 }
 
 impl Timeout {
+    /// The bound that CPython's number of seconds says: `None` is no bound; 0, less or not a
+    /// number is one try (`CN6`).
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use midput_real::Timeout;
+    ///
+    /// assert_eq!(Timeout::from_seconds(None), Timeout::Never);
+    /// assert_eq!(Timeout::from_seconds(Some(-1.0)), Timeout::NoWait);
+    /// assert_eq!(Timeout::from_seconds(Some(0.5)), Timeout::After(Duration::from_millis(500)));
+    /// ```
+    pub fn from_seconds(seconds: Option<f64>) -> Self {
+        match seconds {
+            None => Self::Never,
+            Some(seconds) if seconds > 0.0 => {
+                Duration::try_from_secs_f64(seconds).map_or(Self::Never, Self::After)
+            }
+            Some(_) => Self::NoWait,
+        }
+    }
+
     /// The same bound as a moment, counted from now. The clock is asked only where it matters.
     pub(crate) fn starting_now(self, os: impl Os) -> Wait {
         match self {

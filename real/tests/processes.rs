@@ -13,7 +13,7 @@ use midput_real::os::linux::Linux;
 use midput_real::process::{self, ThisProcess};
 use midput_real::{
     CloseError, Connection, DecodeError, Process, Queue, ReceiveError, StartError, Timeout,
-    block_on, pipe, workers,
+    block_on, duplex_pipe, pipe, wait, workers,
 };
 
 /// Reached only where something hangs.
@@ -40,6 +40,24 @@ fn put_and_leave((queue, length): (Queue<Vec<u8>>, usize)) -> u8 {
 fn wait_for_ever((sender, receiver): (Connection, Connection)) {
     sender.send(&"ready").unwrap();
     receiver.recv_bytes().unwrap();
+}
+
+/// Sends back what it receives, twice over, until nobody sends any more.
+fn doubles(end: Connection) -> Result<(), ReceiveError> {
+    loop {
+        match end.recv::<Vec<u8>>() {
+            Ok(message) => end.send(&message.repeat(2)).unwrap(),
+            Err(DecodeError::Receive(ReceiveError::EndOfFile)) => return Ok(()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Succeeds where the connection is spoiled for receiving here as it was there.
+fn can_only_send(end: Connection) -> u8 {
+    assert!(!end.is_readable() && end.is_writable());
+    end.send("still").unwrap();
+    0
 }
 
 fn panics(_: ()) {
@@ -136,6 +154,46 @@ fn signals_end_a_process() {
         assert!(matches!(end, DecodeError::Receive(ReceiveError::EndOfFile)), "{end}");
         drop(never);
     }
+}
+
+/// `CN8`, and a duplex connection in a worker's argument.
+fn waiting_tells_messages_from_ends_of_processes() {
+    let (here, there) = duplex_pipe().unwrap();
+    let process = Process::start(doubles, there.clone()).unwrap();
+    there.close().unwrap();
+    let both = [(&here).into(), (&process).into()];
+    assert!(wait(&both, Duration::ZERO).unwrap().is_empty());
+    for length in [0, 1, 300_000] {
+        here.send(&vec![7_u8; length]).unwrap();
+        assert_eq!(wait(&both, Timeout::Never).unwrap(), [0]);
+        assert_eq!(here.recv::<Vec<u8>>().unwrap(), vec![7; 2 * length]);
+    }
+    here.close().unwrap();
+    let ended = [(&process).into()];
+    assert_eq!(wait(&ended, LONG).unwrap(), [0]);
+    assert_eq!(process.exit_code().unwrap(), Some(0));
+    assert_eq!(wait(&ended, LONG).unwrap(), [0], "an end stays");
+    // Killed, its copy of the end is gone with it.
+    let (here, there) = duplex_pipe().unwrap();
+    let process = Process::start(doubles, there.clone()).unwrap();
+    there.close().unwrap();
+    here.send(&vec![7_u8]).unwrap();
+    assert_eq!(here.recv::<Vec<u8>>().unwrap(), [7; 2]);
+    process.kill().unwrap();
+    assert_eq!(process.join_timeout(LONG).unwrap(), Some(-9));
+    let all = wait(&[(&here).into(), (&process).into()], LONG).unwrap();
+    assert_eq!(all, [0, 1]);
+    assert!(matches!(here.recv_bytes(), Err(ReceiveError::EndOfFile)));
+}
+
+/// `CN4` of a connection that is passed on.
+fn a_spoiled_connection_stays_so_in_a_child() {
+    let (here, there) = duplex_pipe().unwrap();
+    here.send_bytes(b"spam").unwrap();
+    there.recv_bytes_max(3).unwrap_err();
+    let process = Process::start(can_only_send, there).unwrap();
+    assert_eq!(here.recv::<String>().unwrap(), "still");
+    assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
 }
 
 /// A panic, an unknown worker and an argument that is none are code 1 (`LC4`).
@@ -254,7 +312,7 @@ fn a_process_is_closed_after_its_end_and_daemons_have_no_children() {
 
 fn nothing(_: ()) {}
 
-const TESTS: [(&str, fn()); 10] = [
+const TESTS: [(&str, fn()); 12] = [
     (
         "a_process_is_closed_after_its_end_and_daemons_have_no_children",
         a_process_is_closed_after_its_end_and_daemons_have_no_children,
@@ -268,6 +326,11 @@ const TESTS: [(&str, fn()); 10] = [
     ("workers_serve_queues", workers_serve_queues),
     ("leaving_sends_more_than_a_pipe_holds", leaving_sends_more_than_a_pipe_holds),
     ("signals_end_a_process", signals_end_a_process),
+    (
+        "waiting_tells_messages_from_ends_of_processes",
+        waiting_tells_messages_from_ends_of_processes,
+    ),
+    ("a_spoiled_connection_stays_so_in_a_child", a_spoiled_connection_stays_so_in_a_child),
     ("failures_have_codes", failures_have_codes),
     ("a_queue_arrives_twice_as_one", a_queue_arrives_twice_as_one),
     ("a_closed_end_cannot_be_inherited", a_closed_end_cannot_be_inherited),
@@ -280,6 +343,8 @@ fn main() {
         wait_for_ever,
         leave_a_thread_in_get,
         start_from_a_daemon,
+        doubles,
+        can_only_send,
         panics,
         pass_on,
         two_of_one,

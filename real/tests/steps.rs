@@ -97,7 +97,7 @@ fn closing_joining_and_leaving() {
 fn a_put_without_a_thread_keeps_its_slot() {
     let os = Recorder::new(false, 0);
     let (this, queue) = recorded(os, 1);
-    os.refuse_threads();
+    let queue = queue.with_feeder_named("refused");
     block_on(async {
         let error = queue.put(b"a".to_vec(), Timeout::Never).await.unwrap_err();
         assert!(matches!(error, PutError::Feeder { .. }), "{error:?}");

@@ -1,11 +1,12 @@
 //! The OS objects of the model do what Linux does: the same calls give the same results.
 //!
-//! Random sequences of calls run on `midput_model::os` and on a real pipe; a writer that sleeps in
+//! Random sequences of calls run on `midput_model::os` and on a real pipe or pair of sockets; a writer that sleeps in
 //! write(2) goes on as the model says; a killed process leaves behind what the model says.
 
 mod blocked;
 mod death;
 mod pair;
+mod sockets;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -3,3 +3,4 @@
 pub mod pipe;
 pub mod process;
 pub mod semaphore;
+pub mod stream;

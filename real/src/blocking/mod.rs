@@ -6,7 +6,7 @@ mod process;
 mod queue;
 mod simple;
 
-pub use connection::{Connection, DecodeError, pipe};
+pub use connection::{Awaited, Connection, duplex_pipe, pipe, wait};
 pub use joinable::JoinableQueue;
 pub use process::{CloseError, Process, StartError};
 pub use queue::Queue;

@@ -125,6 +125,10 @@ impl Process {
         self.join_within(Timeout::After(timeout))
     }
 
+    pub(super) fn process(&self) -> &process::Process<Linux> {
+        &self.process
+    }
+
     fn join_within(&self, timeout: Timeout) -> io::Result<Option<i32>> {
         block_on(self.process.join(timeout))?;
         Ok(self.process.exit_code())

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::block_on;
-use crate::classic::{self, FeederError, GetError, NotClosed, PollError, PutError};
+use crate::classic::{self, FeederError, GetError, NotClosed, PutError};
+use crate::connection::PollError;
 use crate::os::linux::Linux;
 use crate::timeout::Timeout;
 use crate::worker::this_process;

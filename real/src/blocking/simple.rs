@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::block_on;
-use crate::classic::{self, PollError, SimpleGetError, SimplePutError};
+use crate::classic::{self, SimpleGetError, SimplePutError};
+use crate::connection::PollError;
 use crate::os::linux::Linux;
 use crate::worker::this_process;
 

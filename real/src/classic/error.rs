@@ -3,8 +3,8 @@
 use std::fmt;
 use std::io;
 
-use super::connection::{PollError, ReceiveError, SendError};
 use crate::codec::CodecError;
+use crate::connection::{PollError, ReceiveError, SendError};
 
 /// Why an item was not put. It comes back to the caller.
 #[derive(thiserror::Error)]

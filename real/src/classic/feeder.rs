@@ -5,9 +5,9 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::Connection;
 use super::error::FeederError;
 use crate::codec::Codec;
+use crate::connection::Connection;
 use crate::interrupted::uninterrupted;
 use crate::os::{Os, Site, Wait};
 

@@ -6,17 +6,12 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::connection::{Connection, Direction};
-use super::is_closed_descriptor;
 use super::joinable::{JoinableQueue, JoinableQueueHandle};
 use super::queue::{Queue, slots};
 use super::simple::{SimpleQueue, SimpleQueueHandle};
 use crate::codec::Codec;
 use crate::os::{Exported, Os};
 use crate::process::passing;
-
-/// What stands for a descriptor that the parent has closed: starting a process with it fails.
-const CLOSED: Exported = Exported { descriptor: -1, index: 0 };
 
 /// A queue as it is named to a child process that inherits its kernel objects.
 ///
@@ -47,15 +42,6 @@ impl QueueHandle {
     /// What a child must inherit to use the queue.
     pub fn exported(&self) -> [Exported; 5] {
         [self.reader, self.writer, self.rlock, self.wlock, self.sem]
-    }
-}
-
-/// The name of a descriptor. A closed one has a name too, which starting a process refuses with
-/// `EBADF`: that is where the mistake shows.
-pub(super) fn export_descriptor<O: Os>(os: O, end: &O::Descriptor) -> io::Result<Exported> {
-    match os.export_descriptor(end) {
-        Err(error) if is_closed_descriptor(&error) => Ok(CLOSED),
-        result => result,
     }
 }
 
@@ -110,27 +96,5 @@ impl<'de, T: Send + 'static, O: Os, C: Codec<T>> Deserialize<'de> for SimpleQueu
         let handle = SimpleQueueHandle::deserialize(deserializer)?;
         let this = passing::receiving_process().map_err(D::Error::custom)?;
         Self::attach(&this, &handle).map_err(D::Error::custom)
-    }
-}
-
-/// Only while a process is being started, as a queue.
-impl<O: Os> Serialize for Connection<O> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let end = export_descriptor(self.os(), self.descriptor()).map_err(S::Error::custom)?;
-        passing::inherit(&[end]).map_err(S::Error::custom)?;
-        (self.direction(), end).serialize(serializer)
-    }
-}
-
-/// Only while a worker's argument is being decoded.
-impl<'de, O: Os> Deserialize<'de> for Connection<O> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let (direction, end) = <(Direction, Exported)>::deserialize(deserializer)?;
-        let os = passing::receiving_process::<O>().map_err(D::Error::custom)?.os();
-        let descriptor = os.import_descriptor(end).map_err(D::Error::custom)?;
-        Ok(match direction {
-            Direction::Read => Self::reader(os, descriptor),
-            Direction::Write => Self::writer(os, descriptor),
-        })
     }
 }

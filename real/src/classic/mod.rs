@@ -5,7 +5,6 @@
 //! data, and each belongs to the step before it.
 
 mod condition;
-mod connection;
 mod error;
 mod feeder;
 mod handle;
@@ -13,7 +12,6 @@ mod joinable;
 mod queue;
 mod simple;
 
-pub use connection::{Connection, Direction, PollError, ReceiveError, SendError};
 pub use error::{
     FeederError, GetError, NotClosed, PutError, SimpleGetError, SimplePutError, TaskDoneError,
 };
@@ -21,12 +19,3 @@ pub use handle::QueueHandle;
 pub use joinable::{JoinableQueue, JoinableQueueHandle};
 pub use queue::Queue;
 pub use simple::{SimpleQueue, SimpleQueueHandle};
-
-use std::io;
-
-/// `EBADF`: what the system answers for a descriptor that this process has closed.
-const BAD_DESCRIPTOR: i32 = 9;
-
-fn is_closed_descriptor(error: &io::Error) -> bool {
-    error.raw_os_error() == Some(BAD_DESCRIPTOR)
-}

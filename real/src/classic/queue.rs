@@ -6,12 +6,12 @@ use std::io;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::{Connection, PollError};
 use super::error::{FeederError, GetError, NotClosed, PutError};
 use super::feeder::{Entry, Feeder, Outbox};
-use super::handle::{QueueHandle, export_descriptor};
+use super::handle::QueueHandle;
 use super::joinable::Tasks;
 use crate::codec::{Codec, Postcard};
+use crate::connection::{Connection, PollError, export_descriptor};
 use crate::interrupted::uninterrupted;
 use crate::os::{Os, SemaphoreSpecification, Site, Wait};
 use crate::process::{FinalizerKey, ThisProcess};

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::connection::{Connection, PollError};
 use super::error::{SimpleGetError, SimplePutError};
-use super::handle::export_descriptor;
 use crate::codec::{Codec, Postcard};
+use crate::connection::{Connection, PollError, export_descriptor};
 use crate::interrupted::uninterrupted;
 use crate::os::{Exported, Os, SemaphoreSpecification, Site, Wait};
 use crate::process::ThisProcess;
@@ -127,8 +126,9 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> SimpleQueue<T, O, C> {
         let payload = C::encode(item).map_err(SimplePutError::Encode)?;
         local.take(&local.wlock, "wlock.acquire").await?;
         let sent = local.writer.send_bytes(&payload).await;
-        local.give(&local.wlock, "wlock.release").await?;
-        Ok(sent?)
+        let released = local.give(&local.wlock, "wlock.release").await;
+        sent?;
+        Ok(released?)
     }
 
     /// Gets an item: waits until one is there and no other reader is before (`SQ2`).
@@ -140,8 +140,9 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> SimpleQueue<T, O, C> {
         let local = &*self.local;
         local.take(&local.rlock, "rlock.acquire").await?;
         let received = local.reader.recv_bytes().await;
-        local.give(&local.rlock, "rlock.release").await?;
+        let released = local.give(&local.rlock, "rlock.release").await;
         let payload = received?;
+        released?;
         local.os.point(Site::new("decode")).await;
         C::decode(payload).map_err(SimpleGetError::Decode)
     }

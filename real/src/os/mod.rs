@@ -73,6 +73,32 @@ pub struct Exported {
     pub index: u32,
 }
 
+/// One of several things that are waited for at once.
+pub enum Awaited<'a, O: Os> {
+    /// That a read of this descriptor would not block: something is there, or the stream has
+    /// ended. On the writing end of a pipe: that nobody can read any more.
+    Readable(&'a O::Descriptor),
+    /// That this process has ended.
+    Ended(&'a O::Process),
+}
+
+impl<O: Os> Clone for Awaited<'_, O> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<O: Os> Copy for Awaited<'_, O> {}
+
+impl<O: Os> std::fmt::Debug for Awaited<'_, O> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Readable(_) => "Readable(..)",
+            Self::Ended(_) => "Ended(..)",
+        })
+    }
+}
+
 /// What a new process runs and inherits.
 #[derive(Clone, Debug)]
 pub struct Start {
@@ -104,7 +130,7 @@ pub struct SemaphoreSpecification {
 pub trait Os: Copy + Default + Send + Sync + 'static {
     /// A semaphore shared between processes, without an owner: nobody posts it for the dead.
     type Semaphore: Clone + Send + Sync + 'static;
-    /// One end of a pipe, in this process.
+    /// One end of a pipe or of a pair of sockets, in this process.
     type Descriptor: Clone + Send + Sync + 'static;
     /// A lock with one condition, for the threads of one process.
     type Monitor: Clone + Send + Sync + 'static;
@@ -156,6 +182,12 @@ pub trait Os: Copy + Default + Send + Sync + 'static {
     /// What the system says where it has no descriptor left.
     fn pipe(&self) -> io::Result<(Self::Descriptor, Self::Descriptor)>;
 
+    /// Makes a pair of connected stream sockets: what one sends the other receives.
+    ///
+    /// # Errors
+    /// What the system says where it has no descriptor left.
+    fn socket_pair(&self) -> io::Result<(Self::Descriptor, Self::Descriptor)>;
+
     /// Reads what is there, up to the buffer's length; blocks while nothing is; 0 at the end.
     fn read(
         &self,
@@ -179,6 +211,15 @@ pub trait Os: Copy + Default + Send + Sync + 'static {
         wait: Wait,
         site: Site,
     ) -> impl Future<Output = io::Result<bool>>;
+
+    /// Waits until at least one of these is so, and says of each whether it is; of none where the
+    /// wait is over before.
+    fn wait_any(
+        &self,
+        awaited: &[Awaited<'_, Self>],
+        wait: Wait,
+        site: Site,
+    ) -> impl Future<Output = io::Result<Vec<bool>>>;
 
     /// Closes the descriptor in this process, for every clone of it. Closing it again is nothing.
     fn close(

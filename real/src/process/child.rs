@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{ThisProcess, passing};
 use crate::codec::{self, CodecError};
 use crate::interrupted::uninterrupted;
-use crate::os::{Exit, Os, Signal, Site, Start, Wait};
+use crate::os::{Awaited, Exit, Os, Signal, Site, Start, Wait};
 use crate::timeout::Timeout;
 
 /// Why a process was not started.
@@ -123,6 +123,12 @@ impl<O: Os> Process<O> {
         let child = Arc::new(Child { process, daemon, exit: Mutex::new(None) });
         this.add_child(Arc::clone(&child));
         Ok(Self { os, child })
+    }
+
+    /// What [`wait`](crate::connection::wait) waits for: that the process has ended, as CPython's
+    /// `sentinel`.
+    pub fn awaited(&self) -> Awaited<'_, O> {
+        Awaited::Ended(&self.child.process)
     }
 
     /// Waits until the process has ended; `None` where it has not in time (`LC6`).

@@ -7,7 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use midput_real::os::linux::{self, Linux};
-use midput_real::os::{Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait};
+use midput_real::os::{
+    Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
+};
 
 static LOGS: Mutex<Vec<Log>> = Mutex::new(Vec::new());
 
@@ -19,9 +21,10 @@ struct Log {
     interrupts: bool,
     /// The most bytes that one read moves; 0 is no bound.
     read_limit: usize,
-    /// No thread can be started.
-    refuses_threads: bool,
 }
+
+/// The most bytes that Linux moves in one write (`MAX_RW_COUNT`).
+const WRITE_MAX: usize = 0x7fff_f000;
 
 /// Names one list.
 #[derive(Clone, Copy, Default)]
@@ -30,13 +33,8 @@ pub(crate) struct Recorder(usize);
 impl Recorder {
     pub(crate) fn new(interrupts: bool, read_limit: usize) -> Self {
         let mut logs = LOGS.lock().unwrap_or_else(PoisonError::into_inner);
-        logs.push(Log { interrupts, read_limit, ..Log::default() });
+        logs.push(Log { steps: Vec::new(), interrupts, read_limit });
         Self(logs.len() - 1)
-    }
-
-    /// From now on no thread can be started.
-    pub(crate) fn refuse_threads(self) {
-        self.with(|log| log.refuses_threads = true);
     }
 
     /// The steps of one lane, separated by spaces, and forgets them.
@@ -130,6 +128,10 @@ impl Os for Recorder {
         Linux.pipe()
     }
 
+    fn socket_pair(&self) -> io::Result<(Self::Descriptor, Self::Descriptor)> {
+        Linux.socket_pair()
+    }
+
     async fn read(
         &self,
         end: &Self::Descriptor,
@@ -144,12 +146,30 @@ impl Os for Recorder {
 
     async fn write(&self, end: &Self::Descriptor, buffer: &[u8], site: Site) -> io::Result<usize> {
         self.interruptible(site)?;
+        // Nobody would read so much: it is answered, not made.
+        if buffer.len() > WRITE_MAX {
+            return Ok(WRITE_MAX);
+        }
         Linux.write(end, buffer, site).await
     }
 
     async fn poll(&self, end: &Self::Descriptor, wait: Wait, site: Site) -> io::Result<bool> {
         self.interruptible(site)?;
         Linux.poll(end, wait, site).await
+    }
+
+    async fn wait_any(
+        &self,
+        awaited: &[Awaited<'_, Self>],
+        wait: Wait,
+        site: Site,
+    ) -> io::Result<Vec<bool>> {
+        self.interruptible(site)?;
+        let inner = awaited.iter().map(|awaited| match *awaited {
+            Awaited::Readable(end) => Awaited::Readable(end),
+            Awaited::Ended(process) => Awaited::Ended(process),
+        });
+        Linux.wait_any(&inner.collect::<Vec<_>>(), wait, site).await
     }
 
     async fn close(&self, end: &Self::Descriptor, site: Site) -> io::Result<()> {
@@ -208,7 +228,8 @@ impl Os for Recorder {
         B: Future<Output = ()> + 'static,
     {
         self.step(site);
-        if self.with(|log| log.refuses_threads) {
+        // No thread of this name can be started.
+        if name == "refused" {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         Linux.thread_start(name, body, site).await

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use midput_model::os::pipe::{Taken, Written};
+use midput_model::os::stream::Sent;
 use midput_model::program::LaneId;
 use midput_real::os::Wait;
 
@@ -143,6 +144,10 @@ impl Kernel {
             Request::Write { descriptor, bytes, in_call } => {
                 self.is_writable(lane, descriptor, bytes, in_call)
             }
+            Request::WaitAny { .. } => {
+                let awaited = &self.lanes[lane].awaited;
+                awaited.iter().any(|awaited| self.is_awaited(lane, awaited))
+            }
             Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
             Request::MonitorWake { monitor } => self.is_woken(lane, monitor),
             Request::ThreadJoin { lane } => self.lanes[usize::from(lane.0)].ended,
@@ -153,7 +158,7 @@ impl Kernel {
         }
     }
 
-    /// The pipe end that a descriptor of a lane's process is, unless it is closed.
+    /// What end a descriptor of a lane's process is, unless it is closed.
     pub(super) fn lane_end(&self, lane: usize, descriptor: usize) -> Option<PipeEnd> {
         let process = self.lanes[lane].process;
         let descriptors = &self.processes[usize::from(process.0)].descriptors;
@@ -167,6 +172,7 @@ impl Kernel {
             Some(PipeEnd::Reader(pipe)) => {
                 self.pipes[pipe].pipe.preview_read(1) != Taken::WouldBlock
             }
+            Some(PipeEnd::Socket(pair, side)) => self.is_receivable((pair, side)),
             _ => true,
         }
     }
@@ -174,8 +180,12 @@ impl Kernel {
     /// Whether a write does not wait. On a closed descriptor it does not: it fails.
     #[inline(never)]
     fn is_writable(&self, lane: usize, descriptor: usize, bytes: u32, in_call: bool) -> bool {
-        let Some(PipeEnd::Writer(pipe)) = self.lane_end(lane, descriptor) else {
-            return true;
+        let pipe = match self.lane_end(lane, descriptor) {
+            Some(PipeEnd::Writer(pipe)) => pipe,
+            Some(PipeEnd::Socket(pair, side)) => {
+                return self.preview_send((pair, side), bytes, in_call) != Sent::WouldBlock;
+            }
+            _ => return true,
         };
         let pipe = &self.pipes[pipe].pipe;
         let written =
@@ -250,7 +260,10 @@ fn waits_for(request: &Request) -> Option<usize> {
         Request::MonitorLock { monitor } | Request::MonitorWake { monitor } => {
             Some(SEMAPHORES + monitor % MONITORS)
         }
-        Request::Read { .. } | Request::Write { .. } | Request::Poll { .. } => Some(PIPES),
+        Request::Read { .. }
+        | Request::Write { .. }
+        | Request::Poll { .. }
+        | Request::WaitAny { .. } => Some(PIPES),
         _ => None,
     }
 }
@@ -274,6 +287,7 @@ pub(super) fn wait_of(request: &Request) -> Option<Wait> {
     match *request {
         Request::SemaphoreWait { wait, .. }
         | Request::Poll { wait, .. }
+        | Request::WaitAny { wait }
         | Request::ProcessWait { wait, .. } => Some(wait),
         _ => None,
     }

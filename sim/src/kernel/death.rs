@@ -52,6 +52,7 @@ impl Kernel {
         match end {
             PipeEnd::Reader(pipe) => self.pipes[pipe].pipe.close_reader(),
             PipeEnd::Writer(pipe) => self.pipes[pipe].pipe.close_writer(),
+            PipeEnd::Socket(pair, side) => self.streams[pair].stream.close(side),
         }
     }
 

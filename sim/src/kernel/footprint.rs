@@ -5,7 +5,7 @@
 
 use midput_model::program::{LaneId, ProcessId};
 
-use super::{Kernel, PipeEnd, Request};
+use super::{AwaitedName, Kernel, PipeEnd, Request};
 
 /// A set of up to 256 things.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -226,6 +226,15 @@ impl Kernel {
                 let end = self.lane_end(usize::from(lane.0), descriptor);
                 end.map_or(own, |end| own.union(&closing(end)))
             }
+            Request::WaitAny { .. } => {
+                let entry = &self.lanes[usize::from(lane.0)];
+                entry.awaited.iter().fold(Footprint::NONE, |all, awaited| {
+                    all.union(&match *awaited {
+                        AwaitedName::Readable(descriptor) => self.pipe_use(lane, descriptor),
+                        AwaitedName::Ended(process) => Footprint::of(process_thing(EXITS, process)),
+                    })
+                })
+            }
             Request::MonitorLock { monitor }
             | Request::MonitorWake { monitor }
             | Request::MonitorUnlock { monitor }
@@ -257,6 +266,7 @@ impl Kernel {
         let (other, ends) = match end {
             PipeEnd::Reader(pipe) => (PipeEnd::Writer(pipe), thing(WRITERS, pipe)),
             PipeEnd::Writer(pipe) => (PipeEnd::Reader(pipe), thing(READERS, pipe)),
+            PipeEnd::Socket(..) => return Footprint::seeing(own.union(&socket(end))),
         };
         let sees = own.union(&thing(PIPE_DATA, pipe_of(end)));
         let holds_both = self.processes[usize::from(process.0)].descriptors.contains(&Some(other));
@@ -286,17 +296,28 @@ impl Kernel {
     }
 }
 
-/// There is one open end fewer: in which order some are closed makes no difference.
+/// There is one open end fewer: in which order some are closed makes no difference. Closing a
+/// socket looks into what was not read (`WF9`).
 fn closing(end: PipeEnd) -> Footprint {
-    Footprint::changing(match end {
-        PipeEnd::Reader(pipe) => thing(READERS, pipe),
-        PipeEnd::Writer(pipe) => thing(WRITERS, pipe),
-    })
+    match end {
+        PipeEnd::Reader(pipe) => Footprint::changing(thing(READERS, pipe)),
+        PipeEnd::Writer(pipe) => Footprint::changing(thing(WRITERS, pipe)),
+        PipeEnd::Socket(..) => Footprint::of(socket(end)),
+    }
 }
 
+/// All of a pair of sockets.
+fn socket(end: PipeEnd) -> Bits {
+    let place = pipe_of(end);
+    thing(PIPE_DATA, place).union(&thing(READERS, place)).union(&thing(WRITERS, place))
+}
+
+/// The place of a pipe among those that have one. Pairs of sockets take theirs from the end: one
+/// that shares its place with a pipe makes steps depend on each other that do not, nothing worse.
 fn pipe_of(end: PipeEnd) -> usize {
     match end {
         PipeEnd::Reader(pipe) | PipeEnd::Writer(pipe) => pipe,
+        PipeEnd::Socket(pair, _) => (PIPE_DATA.1 - 1).checked_sub(pair).unwrap_or(usize::MAX),
     }
 }
 

@@ -3,6 +3,7 @@
 use midput_model::event::{Blocked, End, Event};
 use midput_model::os::pipe::Written;
 use midput_model::os::process::ProcessState;
+use midput_model::os::stream::Sent;
 use midput_model::program::{LaneId, Operation, Outcome, ProcessId};
 use midput_model::step::StepResult;
 
@@ -79,6 +80,7 @@ impl Kernel {
                     | Request::Read { .. }
                     | Request::Write { .. }
                     | Request::Poll { .. }
+                    | Request::WaitAny { .. }
                     | Request::ProcessWait { .. }
             )
         })
@@ -89,8 +91,16 @@ impl Kernel {
         let index = usize::from(lane.0);
         match self.parked(lane)?.request {
             Request::Write { descriptor, bytes, in_call } => {
-                let Some(PipeEnd::Writer(pipe)) = self.lane_end(index, descriptor) else {
-                    return None;
+                let pipe = match self.lane_end(index, descriptor)? {
+                    PipeEnd::Writer(pipe) => pipe,
+                    PipeEnd::Socket(pair, side) => {
+                        return match self.preview_send((pair, side), bytes, in_call) {
+                            Sent::All => Some(bytes),
+                            Sent::Part(part) => Some(part),
+                            Sent::WouldBlock | Sent::BrokenPipe | Sent::Reset => Some(0),
+                        };
+                    }
+                    PipeEnd::Reader(_) => return None,
                 };
                 let pipe = &self.pipes[pipe].pipe;
                 let written = if in_call {
@@ -106,6 +116,9 @@ impl Kernel {
             }
             Request::Read { descriptor } => match self.lane_end(index, descriptor) {
                 Some(PipeEnd::Reader(pipe)) => Some(self.pipes[pipe].pipe.available()),
+                Some(PipeEnd::Socket(pair, side)) => {
+                    Some(self.streams[pair].stream.available(side))
+                }
                 _ => None,
             },
             _ => None,

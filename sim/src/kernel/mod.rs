@@ -15,6 +15,7 @@ use midput_model::mutant::{Change, Mutant};
 use midput_model::os::pipe::Pipe;
 use midput_model::os::process::ProcessState;
 use midput_model::os::semaphore::Semaphore;
+use midput_model::os::stream::Side;
 use midput_model::program::{Exit, LaneId, ProcessId, Signal};
 use midput_model::step::StepResult;
 use midput_real::os::{Site, Wait};
@@ -26,6 +27,8 @@ pub use layout::Layout;
 use objects::count;
 pub(crate) use os::set_launch;
 pub use os::{SimulatedOs, take_spawned, with_kernel};
+pub(crate) use socket::AwaitedName;
+pub use socket::KernelStream;
 
 mod able;
 mod death;
@@ -34,6 +37,7 @@ mod history;
 mod layout;
 mod objects;
 mod os;
+mod socket;
 
 /// The body of a lane.
 pub type LaneFuture = Pin<Box<dyn Future<Output = ()>>>;
@@ -55,6 +59,10 @@ pub(crate) enum Request {
     },
     Poll {
         descriptor: usize,
+        wait: Wait,
+    },
+    /// For what the lane's [`awaited`](KernelLane::awaited) names.
+    WaitAny {
         wait: Wait,
     },
     MonitorLock {
@@ -154,6 +162,8 @@ pub(crate) struct KernelLane {
     pub ended: bool,
     /// The step that it stands at; that which it is doing, while it runs.
     pub parked: Option<Parked>,
+    /// What it waits for, where it waits for several things at once.
+    pub awaited: Vec<AwaitedName>,
     /// How often it came to each step name, in this run.
     occurrences: Vec<Occurrences>,
     /// Where the latest step stands among them, if there is one, and where the one that is
@@ -179,15 +189,16 @@ struct Occurrences {
 pub(crate) struct KernelProcess {
     pub name: String,
     pub state: ProcessState,
-    /// By descriptor number: which pipe end it is, or closed.
+    /// By descriptor number: which end it is, or closed.
     pub descriptors: Vec<Option<PipeEnd>>,
 }
 
-/// One end of a pipe.
+/// One end of a pipe or of a pair of sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PipeEnd {
     Reader(usize),
     Writer(usize),
+    Socket(usize, Side),
 }
 
 /// A semaphore with its role, and who took it last where it is a lock.
@@ -234,6 +245,8 @@ pub struct Kernel {
     pub semaphores: Vec<KernelSemaphore>,
     /// Every pipe, in order of creation.
     pub pipes: Vec<KernelPipe>,
+    /// Every pair of sockets, in order of creation.
+    pub streams: Vec<KernelStream>,
     pub(crate) monitors: Vec<Monitor>,
     /// The lane that does its step.
     pub(crate) current: LaneId,
@@ -273,6 +286,7 @@ impl Kernel {
             processes: Vec::new(),
             semaphores: Vec::new(),
             pipes: Vec::new(),
+            streams: Vec::new(),
             monitors: Vec::new(),
             current: LaneId(0),
             granted: Grant::Plain,
@@ -296,6 +310,7 @@ impl Kernel {
         self.clock = Duration::ZERO;
         self.semaphores.clear();
         self.pipes.clear();
+        self.streams.clear();
         self.monitors.clear();
         self.last = None;
         self.told = 0;
@@ -459,6 +474,7 @@ impl KernelLane {
             begun: false,
             ended: false,
             parked: None,
+            awaited: Vec::new(),
             occurrences: Vec::new(),
             latest: usize::MAX,
             expected: 0,
@@ -519,6 +535,7 @@ fn altered(request: Request, change: Change) -> Request {
             Request::SemaphoreWait { semaphore, wait: wait_again(wait) }
         }
         Request::Poll { descriptor, wait } => Request::Poll { descriptor, wait: wait_again(wait) },
+        Request::WaitAny { wait } => Request::WaitAny { wait: wait_again(wait) },
         Request::ProcessWait { process, wait } => {
             Request::ProcessWait { process, wait: wait_again(wait) }
         }

@@ -1,5 +1,6 @@
 //! What each step does to the kernel's objects, once its lane is let.
 
+use std::collections::VecDeque;
 use std::io;
 
 use midput_model::os::pipe::{Taken, Written};
@@ -12,7 +13,7 @@ use super::{Grant, Kernel, Parked, PipeEnd};
 pub(crate) const EBADF: i32 = 9;
 const EINTR: i32 = 4;
 const EAGAIN: i32 = 11;
-const EPIPE: i32 = 32;
+pub(super) const EPIPE: i32 = 32;
 const EINVAL: i32 = 22;
 /// The largest buffer that one read is counted for.
 const TRANSFER_MAX: usize = u32::MAX as usize;
@@ -43,6 +44,16 @@ pub(crate) fn too_many_threads() -> io::Error {
 /// A length as the objects count it.
 pub(crate) fn count(bytes: usize) -> u32 {
     u32::try_from(bytes.min(TRANSFER_MAX)).unwrap_or(u32::MAX)
+}
+
+/// The oldest bytes leave into a buffer that there are enough of them to fill.
+pub(super) fn take_front(bytes: &mut VecDeque<u8>, buffer: &mut [u8]) {
+    let (front, back) = bytes.as_slices();
+    let from_front = front.len().min(buffer.len());
+    let (first, rest) = buffer.split_at_mut(from_front);
+    first.copy_from_slice(&front[..from_front]);
+    rest.copy_from_slice(&back[..rest.len()]);
+    bytes.drain(..buffer.len());
 }
 
 impl Kernel {
@@ -82,11 +93,7 @@ impl Kernel {
         match entry.pipe.read(wanted) {
             Taken::Bytes(bytes) => {
                 let length = bytes as usize;
-                let (front, back) = entry.bytes.as_slices();
-                let from_front = front.len().min(length);
-                buffer[..from_front].copy_from_slice(&front[..from_front]);
-                buffer[from_front..length].copy_from_slice(&back[..length - from_front]);
-                entry.bytes.drain(..length);
+                take_front(&mut entry.bytes, &mut buffer[..length]);
                 (Ok(length), StepResult::Moved(bytes))
             }
             Taken::EndOfStream => (Ok(0), StepResult::Moved(0)),
@@ -136,7 +143,7 @@ impl Kernel {
         (advance, StepResult::Moved(bytes))
     }
 
-    /// The pipe end that a descriptor of the current process is, unless it is closed.
+    /// What end a descriptor of the current process is, unless it is closed.
     pub(crate) fn end_of(&self, descriptor: usize) -> Option<PipeEnd> {
         self.lane_end(usize::from(self.current.0), descriptor)
     }
@@ -161,6 +168,7 @@ impl Kernel {
             match end {
                 PipeEnd::Reader(pipe) => self.pipes[pipe].pipe.open_reader(),
                 PipeEnd::Writer(pipe) => self.pipes[pipe].pipe.open_writer(),
+                PipeEnd::Socket(pair, side) => self.streams[pair].stream.open(side),
             }
             let own = &mut self.processes[usize::from(child.0)].descriptors;
             if own.len() <= descriptor {

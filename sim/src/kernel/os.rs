@@ -14,12 +14,14 @@ use midput_model::os::pipe::Pipe;
 use midput_model::os::semaphore::Semaphore;
 use midput_model::program::{LaneId, ProcessId};
 use midput_model::step::StepResult;
-use midput_real::os::{self as real, Exported, Os, SemaphoreSpecification, Site, Start, Wait};
+use midput_real::os::{
+    self as real, Awaited, Exported, Os, SemaphoreSpecification, Site, Start, Wait,
+};
 
 use super::objects::{Advance, bad_descriptor, count, too_many_threads};
 use super::{
-    Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, PipeEnd, Request, exit_of,
-    signal_of,
+    AwaitedName, Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, PipeEnd, Request,
+    exit_of, signal_of,
 };
 
 /// The most lanes of one simulation: a set of them is one word.
@@ -307,6 +309,11 @@ impl Os for SimulatedOs {
         })
     }
 
+    fn socket_pair(&self) -> io::Result<(DescriptorNumber, DescriptorNumber)> {
+        let (first, second) = with_kernel(Kernel::socket_pair);
+        Ok((DescriptorNumber(first), DescriptorNumber(second)))
+    }
+
     fn read(
         &self,
         descriptor: &DescriptorNumber,
@@ -315,11 +322,14 @@ impl Os for SimulatedOs {
     ) -> impl Future<Output = io::Result<usize>> {
         let descriptor = descriptor.0;
         step(Request::Read { descriptor }, site, move |kernel, grant| {
-            let Some(PipeEnd::Reader(pipe)) = kernel.end_of(descriptor) else {
-                kernel.note(StepResult::BadDescriptor, 0);
-                return Err(bad_descriptor());
+            let (read, result) = match kernel.end_of(descriptor) {
+                Some(PipeEnd::Reader(pipe)) => kernel.read(pipe, buffer, grant),
+                Some(PipeEnd::Socket(pair, side)) => kernel.receive((pair, side), buffer, grant),
+                _ => {
+                    kernel.note(StepResult::BadDescriptor, 0);
+                    return Err(bad_descriptor());
+                }
             };
-            let (read, result) = kernel.read(pipe, buffer, grant);
             kernel.note(result, count(site.offset + buffer.len()));
             read
         })
@@ -344,11 +354,16 @@ impl Os for SimulatedOs {
                     kernel.note(StepResult::Moved(bytes), total);
                     return Advance::Returned(Ok(buffer.len()));
                 }
-                let Some(PipeEnd::Writer(pipe)) = kernel.end_of(descriptor) else {
-                    kernel.note(StepResult::BadDescriptor, 0);
-                    return Advance::Returned(Err(bad_descriptor()));
+                let (advance, result) = match kernel.end_of(descriptor) {
+                    Some(PipeEnd::Writer(pipe)) => kernel.write(pipe, buffer, moved, grant),
+                    Some(PipeEnd::Socket(pair, side)) => {
+                        kernel.send((pair, side), buffer, moved, grant)
+                    }
+                    _ => {
+                        kernel.note(StepResult::BadDescriptor, 0);
+                        return Advance::Returned(Err(bad_descriptor()));
+                    }
                 };
-                let (advance, result) = kernel.write(pipe, buffer, moved, grant);
                 kernel.note(result, total);
                 as_the_mutant_says(kernel.change(), buffer, advance, result)
             });
@@ -380,6 +395,40 @@ impl Os for SimulatedOs {
             kernel.note(result, 0);
             Ok(ready)
         })
+    }
+
+    async fn wait_any(
+        &self,
+        awaited: &[Awaited<'_, Self>],
+        wait: Wait,
+        site: Site,
+    ) -> io::Result<Vec<bool>> {
+        with_kernel(|kernel| {
+            let names = awaited.iter().map(|awaited| match *awaited {
+                Awaited::Readable(descriptor) => AwaitedName::Readable(descriptor.0),
+                Awaited::Ended(process) => AwaitedName::Ended(process.0),
+            });
+            let current = usize::from(kernel.current.0);
+            kernel.lanes[current].awaited = names.collect();
+        });
+        wait_step(Request::WaitAny { wait }, site, |kernel, grant| {
+            let lane = usize::from(kernel.current.0);
+            let awaited = std::mem::take(&mut kernel.lanes[lane].awaited);
+            let closed = |awaited: &AwaitedName| match *awaited {
+                AwaitedName::Readable(descriptor) => kernel.end_of(descriptor).is_none(),
+                AwaitedName::Ended(_) => false,
+            };
+            if awaited.iter().any(closed) {
+                kernel.note(StepResult::BadDescriptor, 0);
+                return Err(bad_descriptor());
+            }
+            let is_so = |awaited| grant != Grant::Expired && kernel.is_awaited(lane, awaited);
+            let ready: Vec<bool> = awaited.iter().map(is_so).collect();
+            let any = ready.contains(&true);
+            kernel.note(if any { StepResult::Ready } else { StepResult::Unavailable }, 0);
+            Ok(ready)
+        })
+        .await
     }
 
     fn close(

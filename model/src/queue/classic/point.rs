@@ -251,8 +251,9 @@ impl Point {
         Self::NotifyDrainWait,
     ];
 
-    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`, `tasks`,
-    /// or the life of a `process`.
+    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`;
+    /// of a joinable queue `task_done`, `join`, `sleep` and `tasks`; of a simple one `simple`; or the
+    /// life of a `process`.
     pub fn part(self) -> &'static str {
         match self {
             Self::Put
@@ -281,9 +282,8 @@ impl Point {
             | Self::JoinThread
             | Self::FeederJoin
             | Self::CancelJoinThread
-            | Self::CloseReader
-            | Self::SimpleCloseReader
-            | Self::SimpleCloseWriter => "close",
+            | Self::CloseReader => "close",
+            Self::SimpleCloseReader | Self::SimpleCloseWriter => "simple",
             Self::ReadValue | Self::LookInPipe => "look",
             Self::FeedLock
             | Self::FeedWait
@@ -302,21 +302,20 @@ impl Point {
             Self::DoneLock
             | Self::DoneTake
             | Self::DoneValue
-            | Self::JoinLock
-            | Self::JoinValue
-            | Self::TasksUnlock
-            | Self::WaitCount
-            | Self::WaitUnlock
-            | Self::WaitAcquire
-            | Self::WaitWoken
-            | Self::WaitLock
             | Self::NotifyCheck
             | Self::NotifyDrainWoken
             | Self::NotifyDrainSleeping
             | Self::NotifyTake
             | Self::NotifyWake
             | Self::NotifyAwait
-            | Self::NotifyDrainWait => "tasks",
+            | Self::NotifyDrainWait => "task_done",
+            Self::JoinLock | Self::JoinValue => "join",
+            Self::WaitCount
+            | Self::WaitUnlock
+            | Self::WaitAcquire
+            | Self::WaitWoken
+            | Self::WaitLock => "sleep",
+            Self::TasksUnlock => "tasks",
             Self::NotStarted
             | Self::Ended
             | Self::AwaitDeath

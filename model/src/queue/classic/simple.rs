@@ -41,7 +41,7 @@ impl Classic {
                 let queue = self.queue_of(state, lane);
                 let released = state.queue_mut(queue).write_lock.give_back();
                 let failed = if released { None } else { Some(Outcome::Failed) };
-                let outcome = failed.or(state.lane(lane).failure).unwrap_or(Outcome::Done);
+                let outcome = state.lane(lane).failure.or(failed).unwrap_or(Outcome::Done);
                 self.finish(state, lane, outcome, events);
             }
         }

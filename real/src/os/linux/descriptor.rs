@@ -1,15 +1,16 @@
-//! Ends of pipes.
+//! Ends of pipes and of pairs of sockets.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
 
 use crate::os::Exported;
 
-/// One end of a pipe. Clones are the same end; it is closed for all of them at once, or with the
+/// One end of a pipe or of a pair of sockets. Clones are the same end; it is closed for all of them at once, or with the
 /// last of them.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
@@ -30,6 +31,20 @@ impl WeakDescriptor {
 pub(super) fn pipe() -> io::Result<(Descriptor, Descriptor)> {
     let (reader, writer) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     Ok((Descriptor::new(reader), Descriptor::new(writer)))
+}
+
+/// A pair of stream sockets, likewise.
+pub(super) fn socket_pair() -> io::Result<(Descriptor, Descriptor)> {
+    let (family, flags) = (AddressFamily::UNIX, SocketFlags::CLOEXEC);
+    let (first, second) = rustix::net::socketpair(family, SocketType::STREAM, flags, None)?;
+    Ok((Descriptor::new(first), Descriptor::new(second)))
+}
+
+/// Takes over a descriptor that was made by other means.
+impl From<OwnedFd> for Descriptor {
+    fn from(descriptor: OwnedFd) -> Self {
+        Self::new(descriptor)
+    }
 }
 
 impl Descriptor {

@@ -28,7 +28,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::{Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait};
+use super::{Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait};
 
 /// The process that runs on Linux.
 ///
@@ -73,6 +73,10 @@ impl Os for Linux {
         descriptor::pipe()
     }
 
+    fn socket_pair(&self) -> io::Result<(Descriptor, Descriptor)> {
+        descriptor::socket_pair()
+    }
+
     async fn read(&self, end: &Descriptor, buffer: &mut [u8], _: Site) -> io::Result<usize> {
         Ok(rustix::io::read(&*end.open()?, buffer)?)
     }
@@ -83,6 +87,15 @@ impl Os for Linux {
 
     async fn poll(&self, end: &Descriptor, wait: Wait, _: Site) -> io::Result<bool> {
         poll::readable(&*end.open()?, wait)
+    }
+
+    async fn wait_any(
+        &self,
+        awaited: &[Awaited<'_, Self>],
+        wait: Wait,
+        _: Site,
+    ) -> io::Result<Vec<bool>> {
+        poll::any(awaited, wait)
     }
 
     async fn close(&self, end: &Descriptor, _: Site) -> io::Result<()> {

@@ -110,6 +110,11 @@ impl Process {
         Ok(*exit)
     }
 
+    /// It can be read once the process has ended, waited for or not.
+    pub(super) fn pidfd(&self) -> &OwnedFd {
+        &self.shared.pidfd
+    }
+
     pub(super) fn signal(&self, signal: Signal) -> io::Result<()> {
         let signal = match signal {
             Signal::Terminate => rustix::process::Signal::TERM,

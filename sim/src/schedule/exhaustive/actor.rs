@@ -99,7 +99,7 @@ pub(super) fn lane_acted_on(actor: usize) -> Option<LaneId> {
 /// The process that an actor kills at once, if it is such a kill.
 pub(super) fn killed_by(actor: usize) -> Option<ProcessId> {
     let kills = (KILL..PASS).contains(&actor);
-    kills.then_some(ProcessId(((actor - KILL) % PROCESSES_MAX) as u8))
+    kills.then(|| ProcessId(((actor - KILL) % PROCESSES_MAX) as u8))
 }
 
 #[cfg(test)]

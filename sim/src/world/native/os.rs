@@ -10,7 +10,9 @@ use std::time::Duration;
 use midput_model::program::{self, LaneId, Operation, Outcome, ProcessId};
 use midput_model::step::StepResult;
 use midput_real::os::linux::{self, Linux};
-use midput_real::os::{Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait};
+use midput_real::os::{
+    Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
+};
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -133,6 +135,10 @@ impl Os for NativeOs {
         Ok((reader, writer))
     }
 
+    fn socket_pair(&self) -> io::Result<(linux::Descriptor, linux::Descriptor)> {
+        Linux.socket_pair()
+    }
+
     async fn read(
         &self,
         descriptor: &linux::Descriptor,
@@ -179,6 +185,27 @@ impl Os for NativeOs {
         let step = arrive(site, waits(wait));
         let result = Linux.poll(descriptor, wait, site).await;
         done(&step, found(&result, StepResult::Ready), true);
+        result
+    }
+
+    async fn wait_any(
+        &self,
+        awaited: &[Awaited<'_, Self>],
+        wait: Wait,
+        site: Site,
+    ) -> io::Result<Vec<bool>> {
+        let step = arrive(site, waits(wait));
+        let inner = awaited.iter().map(|awaited| match *awaited {
+            Awaited::Readable(descriptor) => Awaited::Readable(descriptor),
+            Awaited::Ended(process) => Awaited::Ended(&process.inner),
+        });
+        let result = Linux.wait_any(&inner.collect::<Vec<_>>(), wait, site).await;
+        let noted = match &result {
+            Ok(ready) if ready.contains(&true) => StepResult::Ready,
+            Ok(_) => StepResult::Unavailable,
+            Err(error) => failed(error),
+        };
+        done(&step, noted, true);
         result
     }
 

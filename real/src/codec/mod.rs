@@ -1,4 +1,9 @@
-//! How items become bytes: serde data through postcard, or bytes as they are.
+//! How items become bytes: serde data through postcard or pickle, or bytes as they are.
+
+#[cfg(feature = "pickle")]
+pub mod pickle;
+#[cfg(feature = "pickle")]
+pub use pickle::Pickle;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,6 +49,34 @@ pub trait Codec<T>: 'static {
     fn decode(payload: Vec<u8>) -> Result<T, CodecError>;
 }
 
+/// How serde data of any type becomes bytes: what a [`Connection`](crate::Connection) writes
+/// values in, which of one message to the next may have other types.
+///
+/// Each is a [`Codec`] of all these types as well.
+pub trait Format: 'static {
+    /// The bytes that stand for this value.
+    ///
+    /// # Errors
+    /// Where the value cannot be written in this format.
+    fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError>;
+
+    /// The value that these bytes stand for.
+    ///
+    /// # Errors
+    /// Where the bytes are no such value: cut short, too long, or somebody else's.
+    fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError>;
+}
+
+impl<T: Serialize + DeserializeOwned, F: Format> Codec<T> for F {
+    fn encode(item: T) -> Result<Vec<u8>, CodecError> {
+        F::to_bytes(&item)
+    }
+
+    fn decode(payload: Vec<u8>) -> Result<T, CodecError> {
+        F::from_bytes(&payload)
+    }
+}
+
 /// serde data in the postcard format: compact, without field names or types.
 ///
 /// It cannot carry data that describes itself while it is read, such as `serde_json::Value`,
@@ -52,13 +85,13 @@ pub trait Codec<T>: 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Postcard;
 
-impl<T: Serialize + DeserializeOwned> Codec<T> for Postcard {
-    fn encode(item: T) -> Result<Vec<u8>, CodecError> {
-        to_bytes(&item)
+impl Format for Postcard {
+    fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
+        to_bytes(value)
     }
 
-    fn decode(payload: Vec<u8>) -> Result<T, CodecError> {
-        from_bytes(&payload)
+    fn from_bytes<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+        from_bytes(bytes)
     }
 }
 
@@ -79,7 +112,7 @@ impl Codec<Vec<u8>> for Bytes {
 /// Most items fit into so many bytes, and then nothing is moved while they are encoded.
 const USUAL_BYTES: usize = 64;
 
-pub(crate) fn to_bytes(value: &impl Serialize) -> Result<Vec<u8>, CodecError> {
+pub(crate) fn to_bytes<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, CodecError> {
     Ok(postcard::to_extend(value, Vec::with_capacity(USUAL_BYTES))?)
 }
 
@@ -98,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_item_comes_back_and_leftovers_are_refused() {
-        let mut payload = Postcard::encode(("a".to_owned(), 7_u32)).unwrap();
+        let mut payload = <Postcard as Codec<(String, u32)>>::encode(("a".to_owned(), 7)).unwrap();
         assert_eq!(<Postcard as Codec<(String, u32)>>::decode(payload.clone()).unwrap().1, 7);
         payload.push(0);
         let error = <Postcard as Codec<(String, u32)>>::decode(payload).unwrap_err();
@@ -107,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_payload_cut_short_is_an_error() {
-        let payload = Postcard::encode("abc".to_owned()).unwrap();
+        let payload = <Postcard as Codec<String>>::encode("abc".to_owned()).unwrap();
         for length in 0..payload.len() {
             assert!(<Postcard as Codec<String>>::decode(payload[..length].to_vec()).is_err());
         }
