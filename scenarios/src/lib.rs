@@ -35,6 +35,7 @@ mod read;
 mod rule;
 mod scenario;
 mod steps;
+mod topic;
 mod write;
 
 pub use builtin::{builtin, builtin_sources};
@@ -47,4 +48,5 @@ pub use outcome::{NoOutcome, OutcomeName};
 pub use rule::{Rule, Scope};
 pub use scenario::{Expect, Faults, Scenario, World};
 pub use steps::{FEEDER_STEPS, PROGRAM_STEPS};
+pub use topic::{NoTopic, Topic};
 pub use write::write;
