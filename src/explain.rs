@@ -12,7 +12,7 @@ const RULES: &str = include_str!("../docs/rules.md");
 /// No line is longer.
 const WIDTH: usize = 100;
 /// Where the text of a line begins, behind its label.
-const INDENT: usize = 12;
+const INDENT: usize = 14;
 
 pub(crate) fn explain(arguments: &Explain) -> anyhow::Result<Status> {
     match &arguments.id {
@@ -83,13 +83,15 @@ fn explain_rule(rule: &Rule) {
     let row = RULES.lines().find(|row| row.starts_with(&format!("| {} |", rule.id)));
     let places = row.and_then(|row| row.trim_end_matches(" |").rsplit(" | ").next());
     for place in places.unwrap_or_default().split("<br>") {
-        line("tested by", &place.replace('`', ""));
+        let place = place.replace('`', "");
+        let label = ["left out", "not yet"].into_iter().find(|it| place.starts_with(it));
+        let text = label.and_then(|label| place.strip_prefix(label)?.strip_prefix(": "));
+        line(label.unwrap_or("tested by"), text.unwrap_or(&place));
     }
 }
 
 fn explain_step(step: &str) {
-    outln!("{step}, a step of the protocol: lanes interleave there, and kills land before, in and");
-    outln!("after it");
+    outln!("{step}, a step of the protocols: where lanes interleave, and where kills land");
     let names = |hazard: &Hazard| hazard.site().contains(&format!("`{step}`"));
     let hazards = Hazard::ALL.into_iter().filter(names);
     line("site of", &or_none(hazards.map(|hazard| format!("{hazard} {}", hazard.name()))));

@@ -43,11 +43,13 @@ pub enum QueueKind {
     Joinable,
     /// `multiprocessing.SimpleQueue`: a pipe with a lock at either end.
     Simple,
+    /// `multiprocessing.Pipe(duplex=False)`: the bare pipe of messages, without any lock.
+    Pipe,
 }
 
 impl QueueKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Queue, Self::Joinable, Self::Simple];
+    pub const ALL: [Self; 4] = [Self::Queue, Self::Joinable, Self::Simple, Self::Pipe];
 
     /// Its name in scenario files.
     pub fn name(self) -> &'static str {
@@ -55,6 +57,7 @@ impl QueueKind {
             Self::Queue => "queue",
             Self::Joinable => "joinable",
             Self::Simple => "simple",
+            Self::Pipe => "pipe",
         }
     }
 }
@@ -169,6 +172,11 @@ pub enum Operation {
         /// Of which queue.
         queue: QueueId,
     },
+    /// `close writer`: close this process's writing end of a bare pipe.
+    CloseWriter {
+        /// Of which pipe.
+        queue: QueueId,
+    },
     /// `join_thread` (`Q15`).
     JoinThread {
         /// Of which queue.
@@ -241,6 +249,7 @@ impl Operation {
             Self::Full { .. } => "full",
             Self::Close { .. } => "close",
             Self::CloseReader { .. } => "close reader",
+            Self::CloseWriter { .. } => "close writer",
             Self::JoinThread { .. } => "join_thread",
             Self::CancelJoinThread { .. } => "cancel_join_thread",
             Self::TaskDone { .. } => "task_done",
@@ -266,6 +275,7 @@ impl Operation {
             | Self::Full { queue }
             | Self::Close { queue }
             | Self::CloseReader { queue }
+            | Self::CloseWriter { queue }
             | Self::JoinThread { queue }
             | Self::CancelJoinThread { queue }
             | Self::TaskDone { queue }

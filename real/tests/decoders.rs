@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use allocation_counter::measure;
-use midput_real::{Connection, ReceiveError, ReceiveIntoError, ReceiveMaxError, pipe};
+use midput_real::{Connection, DecodeError, ReceiveError, ReceiveIntoError, ReceiveMaxError, pipe};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -123,11 +123,9 @@ proptest! {
     #[test]
     fn values_of_postcard_are_values_or_errors(bytes in stream()) {
         let receiver = receiver(&bytes);
-        bounded(2 * bytes.len() as u64 + AHEAD, || loop {
-            match receiver.recv::<(String, Vec<u16>, Option<Vec<u8>>)>() {
-                Err(midput_real::DecodeError::Receive(_)) => break,
-                _ => {}
-            }
+        bounded(2 * bytes.len() as u64 + AHEAD, || {
+            let ended = |received| matches!(received, Err(DecodeError::Receive(_)));
+            while !ended(receiver.recv::<(String, Vec<u16>, Option<Vec<u8>>)>()) {}
         })?;
     }
 }

@@ -50,6 +50,8 @@ const SOURCES: &[(&str, &str)] = sources![
     "no-fault/short-transfers",
     "no-fault/two-large-producers",
     "no-fault/two-producers-two-consumers",
+    "pipe/closed-ends",
+    "pipe/sender-killed",
     "process/buffer-is-its-own",
     "process/closed-in-the-parent",
     "process/daemon-is-ended",

@@ -289,7 +289,7 @@ const ENTRIES: [Entry; 15] = [
         site: "a death between `write-header` and `write-body`, the last writer's",
         rules: &["WF4", "X11"],
         guarantees: &[11],
-        scenario: None,
+        scenario: Some("pipe/sender-killed"),
         remedy: "Let the sender end with a message that says it is the last.",
     },
     Entry {

@@ -51,7 +51,9 @@ fn program(out: &mut String, program: &Program) {
                 key(out, "kind", "\"joinable\"");
                 key(out, "maxsize", &queue.maxsize.to_string());
             }
-            QueueKind::Simple => key(out, "kind", "\"simple\""),
+            QueueKind::Simple | QueueKind::Pipe => {
+                key(out, "kind", &quoted(queue.kind.name()));
+            }
         }
         key(out, "pipe_slots", &queue.pipe_slots.to_string());
     }
@@ -186,6 +188,7 @@ impl Writer<'_> {
             | Operation::Full { queue }
             | Operation::Close { queue }
             | Operation::CloseReader { queue }
+            | Operation::CloseWriter { queue }
             | Operation::JoinThread { queue }
             | Operation::CancelJoinThread { queue }
             | Operation::TaskDone { queue }

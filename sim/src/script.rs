@@ -188,6 +188,7 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
             Operation::Full { .. } => queue.full().await.map(Outcome::Bool),
             Operation::Close { .. } => queue.close().await.map(|()| Outcome::Done),
             Operation::CloseReader { .. } => queue.close_reader().await.map(|()| Outcome::Done),
+            Operation::CloseWriter { .. } => queue.close_writer().await.map(|()| Outcome::Done),
             Operation::JoinThread { .. } => queue.join_thread().await.map(|()| Outcome::Done),
             Operation::TaskDone { .. } => queue.task_done().await.map(|()| Outcome::Done),
             Operation::JoinQueue { .. } => queue.join_queue().await.map(|()| Outcome::Done),

@@ -1,6 +1,6 @@
 //! Connections in simulation: the real code over the simulated kernel's pipes and sockets.
 
-mod killed;
+mod processes;
 mod same_as_linux;
 mod unlocked;
 

@@ -32,7 +32,7 @@ const SIMPLE: [(&str, &str); 4] =
 
 /// All of them.
 pub(crate) const TABLES: [Table; 3] = [
-    Table { kind: "queue", text: include_str!("queue.txt"), rows: 16, operations: [&QUEUE, &[]] },
+    Table { kind: "queue", text: include_str!("queue.txt"), rows: 17, operations: [&QUEUE, &[]] },
     Table {
         kind: "joinable",
         text: include_str!("joinable.txt"),
@@ -96,7 +96,10 @@ impl Table {
             before: before.split_whitespace().map(str::to_owned).collect(),
             victim: victim.split(", ").map(str::to_owned).collect(),
             hold: hold.replace("V.", "P1."),
-            kill: kill.replace("V.", "P1."),
+            kill: match kill.strip_prefix("SIGTERM ") {
+                Some(place) => format!("SIGTERM {}", place.replace("V.", "P1.")),
+                None => format!("SIGKILL {}", kill.replace("V.", "P1.")),
+            },
             left: left.split(' ').map(|number| number.parse().unwrap()).collect(),
             cells: seen
                 .map(|(seen, (name, operation))| Cell {
@@ -152,7 +155,7 @@ pub(crate) fn scenario(row: &Row, cell: &Cell) -> Scenario {
     };
     let text = format!(
         "why = \"Row {} of the crash table.\"\n[queue.jobs]\nkind = \"{}\"\n{maxsize}{}\
-         [faults]\nkill = \"P1 SIGKILL {}\"\n{hold}\
+         [faults]\nkill = \"P1 {}\"\n{hold}\
          [allow]\nclassic = [\"H1\", \"H2\", \"H3\", \"H4\", \"H5\", \"H6\", \"H7\", \"H8\", \
          \"H9\", \"H10\", \"H11\"]\n",
         row.id,

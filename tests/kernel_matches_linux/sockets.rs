@@ -1,9 +1,9 @@
 //! A real pair of stream sockets beside the model of it.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-use midput_model::os::stream::{Received, Sent, Side, Stream};
+use midput_model::os::stream::{Received, SEND_BUFFER, Sent, Side, Stream};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -246,6 +246,24 @@ proptest! {
     }
 }
 
+/// One of a quarter of the buffer too much is charged: poll(2) says "not writable" from there on.
+#[test]
+fn a_quarter_of_the_buffer_is_the_most_with_which_an_end_is_writable() {
+    let _alone = alone();
+    let mut sockets = Sockets::new(0);
+    let quarter = socket_send_buffer_size(&sockets.ends[0][0]).expect("SO_SNDBUF") as u32 / 4;
+    for bytes in [193, 193] {
+        hold(sockets.write(Side::First, bytes, 0));
+    }
+    while sockets.model.charged(Side::First) < quarter {
+        hold(sockets.write(Side::First, 1, 0));
+    }
+    if quarter == SEND_BUFFER / 4 {
+        assert_eq!(sockets.model.charged(Side::First), quarter);
+        assert!(!sockets.model.is_writable(Side::First));
+    }
+}
+
 /// What others do while one writer sleeps.
 #[derive(Clone, Copy, Debug)]
 enum Meanwhile {
@@ -263,6 +281,70 @@ fn meanwhile() -> impl Strategy<Value = Meanwhile> {
     ]
 }
 
+/// A thread in one blocking write(2) at the first end.
+struct BlockedWriter {
+    descriptor: i32,
+    task: String,
+    thread: JoinHandle<Result<usize, Errno>>,
+}
+
+impl BlockedWriter {
+    fn start(sockets: &Sockets, bytes: u32) -> Self {
+        let end = rustix::io::fcntl_dupfd_cloexec(&sockets.ends[0][0], 0).expect("a copy");
+        let descriptor = end.as_raw_fd();
+        let data = sockets.data(Side::First, bytes);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let thread = thread::spawn(move || {
+            let task = rustix::thread::gettid().as_raw_nonzero();
+            sender.send(format!("/proc/self/task/{task}/syscall")).expect("the test waits");
+            rustix::io::write(&end, &data)
+        });
+        let task = receiver.recv().expect("the thread runs");
+        Self { descriptor, task, thread }
+    }
+
+    /// Waits until what the model says is there, and the thread sleeps or has returned.
+    fn settle(&self, sockets: &Sockets, bytes: u32, returned: bool) {
+        let expected = u64::from(sockets.model.available(Side::Second));
+        until(&format!("{expected} bytes are there, returned: {returned}"), || {
+            let at_rest = if returned {
+                self.thread.is_finished()
+            } else {
+                sleeps_in_write(&self.task, self.descriptor, bytes)
+            };
+            let end = sockets.ends[1].first();
+            at_rest && end.is_none_or(|end| rustix::io::ioctl_fionread(end) == Ok(expected))
+        });
+    }
+}
+
+impl Meanwhile {
+    /// Makes the call on both. What the writer does of it takes a moment, so that only the call's
+    /// own result is compared.
+    fn make(self, sockets: &mut Sockets) {
+        let there = Side::Second;
+        match self {
+            Self::Read(size) => {
+                let mut buffer = vec![0; size as usize];
+                let count = rustix::io::read(&sockets.ends[1][0], &mut buffer[..]).expect("bytes");
+                assert_eq!(sockets.model.read(there, size), Received::Bytes(count as u32));
+                sockets.bytes_received[1] += count as u64;
+            }
+            Self::Send(size) => {
+                let data = sockets.data(there, size);
+                let real = rustix::net::send(&sockets.ends[1][0], &data, SendFlags::DONTWAIT);
+                let sent = sockets.model.write(there, size);
+                let sent = sockets.add(there, size, sent);
+                assert_eq!(real.unwrap_or(0), sent as usize);
+            }
+            Self::Close => {
+                sockets.ends[1].clear();
+                sockets.model.close(there);
+            }
+        }
+    }
+}
+
 /// One blocking write of the first end, in a thread.
 fn blocking_write(send_buffer: usize, before: &[u32], bytes: u32, during: &[Meanwhile]) {
     let (here, there) = (Side::First, Side::Second);
@@ -270,55 +352,15 @@ fn blocking_write(send_buffer: usize, before: &[u32], bytes: u32, during: &[Mean
     for &bytes in before {
         hold(sockets.write(here, bytes, 0));
     }
-    let end = rustix::io::fcntl_dupfd_cloexec(&sockets.ends[0][0], 0).expect("a copy");
-    let descriptor = end.as_raw_fd();
-    let data = sockets.data(here, bytes);
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let writer = thread::spawn(move || {
-        let task = rustix::thread::gettid().as_raw_nonzero();
-        sender.send(format!("/proc/self/task/{task}/syscall")).expect("the test waits");
-        rustix::io::write(&end, &data)
-    });
-    let task = receiver.recv().expect("the thread runs");
+    let writer = BlockedWriter::start(&sockets, bytes);
     let begun = sockets.model.write(here, bytes);
     let mut moved = sockets.add(here, bytes, begun);
-    let mut returned = moved == bytes;
     let mut expected = Ok(bytes as usize);
+    let mut returned = moved == bytes;
     let mut during = during.iter();
-    loop {
-        let there_now = u64::from(sockets.model.available(there));
-        until(&format!("{there_now} bytes are there, {moved} of {bytes} were written"), || {
-            let at_rest = match returned {
-                true => writer.is_finished(),
-                false => sleeps_in_write(&task, descriptor, bytes),
-            };
-            let end = sockets.ends[1].first();
-            at_rest && end.is_none_or(|end| rustix::io::ioctl_fionread(end) == Ok(there_now))
-        });
-        if returned {
-            break;
-        }
-        match during.next().unwrap_or(&Meanwhile::Read(30_000)) {
-            // The test's own calls compare, which is too early for what the writer does.
-            Meanwhile::Read(size) => {
-                let mut buffer = vec![0; *size as usize];
-                let count = rustix::io::read(&sockets.ends[1][0], &mut buffer[..]).expect("bytes");
-                assert_eq!(sockets.model.read(there, *size), Received::Bytes(count as u32));
-                sockets.bytes_received[1] += count as u64;
-            }
-            Meanwhile::Send(size) => {
-                let data = sockets.data(there, *size);
-                let flags = SendFlags::DONTWAIT;
-                let real = rustix::net::send(&sockets.ends[1][0], &data, flags);
-                let sent = sockets.model.write(there, *size);
-                let sent = sockets.add(there, *size, sent);
-                assert_eq!(real.unwrap_or(0), sent as usize);
-            }
-            Meanwhile::Close => {
-                sockets.ends[1].clear();
-                sockets.model.close(there);
-            }
-        }
+    writer.settle(&sockets, bytes, returned);
+    while !returned {
+        during.next().unwrap_or(&Meanwhile::Read(30_000)).make(&mut sockets);
         let left = bytes - moved;
         let continued = sockets.model.continue_write(here, left);
         moved += sockets.add(here, left, continued);
@@ -328,17 +370,15 @@ fn blocking_write(send_buffer: usize, before: &[u32], bytes: u32, during: &[Mean
             Sent::BrokenPipe if moved == 0 => Err(Errno::PIPE),
             _ => Ok(moved as usize),
         };
+        writer.settle(&sockets, bytes, returned);
     }
-    assert_eq!(writer.join().expect("the thread does not panic"), expected);
+    assert_eq!(writer.thread.join().expect("the thread does not panic"), expected);
     hold(sockets.compare());
     while sockets.model.available(there) > 0 && sockets.is_open(there) {
         hold(sockets.read(there, 5000, 0));
     }
     // It was told of a reset, or never was one.
-    while !matches!(
-        sockets.model.preview_read(here, 1),
-        Received::EndOfStream | Received::WouldBlock
-    ) {
+    while matches!(sockets.model.preview_read(here, 1), Received::Bytes(_) | Received::Reset) {
         hold(sockets.read(here, 5000, 0));
     }
     hold(sockets.read(here, 1, 0));

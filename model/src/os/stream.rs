@@ -398,6 +398,18 @@ mod tests {
     }
 
     #[test]
+    fn exactly_a_quarter_is_too_much_to_be_writable() {
+        let mut stream = open_stream(SEND_BUFFER);
+        for bytes in [193, 193].into_iter().chain([1; 65]) {
+            assert_eq!(stream.write(Side::First, bytes), Sent::All);
+        }
+        assert!(stream.is_writable(Side::First));
+        assert_eq!(stream.write(Side::First, 1), Sent::All);
+        assert_eq!(stream.charged(Side::First), SEND_BUFFER / 4);
+        assert!(!stream.is_writable(Side::First));
+    }
+
+    #[test]
     fn a_sleeping_writer_is_woken_at_a_quarter_or_by_what_arrives() {
         let mut stream = open_stream(SEND_BUFFER);
         assert_eq!(stream.write(Side::First, 500_000), Sent::Part(219_264));

@@ -279,8 +279,9 @@ impl<'text> Parsed<'text> {
         let bytes = parse_size(size).map_err(|message| (size, message))?;
         let end = End::read(names, verb, words, "to", true)?;
         let queue = end.queue(names, verb)?;
-        if names.kind(queue) == QueueKind::Simple && end.timeout != Timeout::Never {
-            return Err((verb, "put into a simple queue knows no time-out".to_owned()));
+        let kind = names.kind(queue);
+        if matches!(kind, QueueKind::Simple | QueueKind::Pipe) && end.timeout != Timeout::Never {
+            return Err((verb, format!("put knows no time-out with kind = \"{}\"", kind.name())));
         }
         Ok(Self::Put { name, bytes, timeout: end.timeout, queue })
     }
@@ -296,6 +297,7 @@ impl<'text> Parsed<'text> {
             return Err((verb, format!("unknown operation '{verb}'; {hint}")));
         }
         let reader = verb == "close" && words.next_if("reader").is_some();
+        let writer = verb == "close" && words.next_if("writer").is_some();
         let end = End::read(names, verb, words, "of", false)?;
         let queue = end.queue(names, verb)?;
         let operation = match verb {
@@ -304,6 +306,7 @@ impl<'text> Parsed<'text> {
             "empty" => Operation::Empty { queue },
             "full" => Operation::Full { queue },
             "close" if reader => Operation::CloseReader { queue },
+            "close" if writer => Operation::CloseWriter { queue },
             "close" => Operation::Close { queue },
             "join_thread" => Operation::JoinThread { queue },
             _ => Operation::CancelJoinThread { queue },
@@ -324,18 +327,32 @@ impl<'text> Parsed<'text> {
             let message = format!("{what} needs a joinable queue; write kind = \"joinable\"");
             return Err((verb, message));
         }
-        let simple = matches!(
-            operation,
-            Operation::Get { timeout: Timeout::Never, .. }
-                | Operation::Empty { .. }
-                | Operation::Close { .. }
-        );
-        if kind == QueueKind::Simple && !simple {
-            let message = format!(
-                "a simple queue has no such '{verb}'; it has put and get without a time-out, \
-                 empty and close"
-            );
-            return Err((verb, message));
+        let untimed_get = matches!(operation, Operation::Get { timeout: Timeout::Never, .. });
+        let empty = matches!(operation, Operation::Empty { .. });
+        let has = match kind {
+            QueueKind::Queue | QueueKind::Joinable => {
+                !matches!(operation, Operation::CloseWriter { .. })
+            }
+            QueueKind::Simple => {
+                untimed_get || empty || matches!(operation, Operation::Close { .. })
+            }
+            QueueKind::Pipe => {
+                let closes = matches!(
+                    operation,
+                    Operation::CloseReader { .. } | Operation::CloseWriter { .. }
+                );
+                untimed_get || closes
+            }
+        };
+        if !has {
+            let what = match kind {
+                QueueKind::Queue | QueueKind::Joinable => "has no 'close writer', which a pipe has",
+                QueueKind::Simple => "has put and get without a time-out, empty and close",
+                QueueKind::Pipe => {
+                    "has put and get without a time-out, 'close reader' and 'close writer'"
+                }
+            };
+            return Err((verb, format!("a queue with kind = \"{}\" {what}", kind.name())));
         }
         Ok(Self::Plain(operation))
     }

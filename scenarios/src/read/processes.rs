@@ -219,9 +219,9 @@ fn queues<'text>(document: &Document<'text>, table: &DeTable<'text>) -> Vec<Queu
         document.only(table, "key of a queue", &["kind", "maxsize", "pipe_slots"]);
         let kind = table.get("kind").and_then(|value| kind(document, value)).unwrap_or_default();
         if let Some((key, _)) = table.get_key_value("maxsize")
-            && kind == QueueKind::Simple
+            && matches!(kind, QueueKind::Simple | QueueKind::Pipe)
         {
-            let message = "a simple queue has no bound; leave maxsize out";
+            let message = format!("kind = \"{}\" has no bound; leave maxsize out", kind.name());
             document.mistake(key.span().start, message);
         }
         let number = |key: &str, default, least, most| {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use midput_model::event::Event;
 use midput_model::program::{
-    Exit, ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, Timeout,
+    Exit, ItemId, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, QueueKind, Timeout,
 };
 use midput_model::queue::classic::{
     Classic, Entry, HEADER_BYTES, LaneState, Lock, Point, Shared, State,
@@ -18,6 +18,8 @@ use midput_scenarios::Hazard;
 pub struct HazardWatch {
     /// A get has raised `Empty` although a whole frame was in the pipe (`Q8`).
     empty_though_not: bool,
+    /// A stream has ended right behind a header, and the receiver took that for its end (`WF4`).
+    tear_for_close: bool,
     /// A process died while another was alive.
     survived: bool,
     /// The items whose frames were written whole: what is lost of them later, a reader lost.
@@ -30,6 +32,7 @@ impl HazardWatch {
     /// Forgets everything, and keeps its memory.
     pub fn reset(&mut self) {
         self.empty_though_not = false;
+        self.tear_for_close = false;
         self.survived = false;
         self.handed_over.clear();
         self.held.clear();
@@ -51,6 +54,12 @@ impl HazardWatch {
                 self.gave_up(machine, state);
             }
             Some((lane, point)) if point.writes() => self.wrote(state.lane(lane)),
+            Some((lane, Point::GetBody)) if result == StepResult::Moved(0) => {
+                let lane = state.lane(lane);
+                let ended = Some(Outcome::EndOfFile);
+                self.tear_for_close |=
+                    lane.failure == ended || lane.results.last().copied() == ended;
+            }
             Some((lane, Point::GetDecode)) => self.got(machine, state, lane),
             Some((lane, Point::DoneTake)) if result == StepResult::Done => {
                 self.reported(machine, state, lane);
@@ -108,6 +117,9 @@ impl HazardWatch {
         let mut found = BTreeSet::new();
         if self.empty_though_not {
             found.insert(Hazard::H11);
+        }
+        if self.tear_for_close {
+            found.insert(Hazard::H12);
         }
         if self.survived {
             let view = View { machine, state, watch: self };
@@ -215,8 +227,10 @@ impl View<'_> {
                 if instruction.until.is_some() {
                     break;
                 }
-                if let Operation::Put { item, .. } = instruction.operation
+                // What was sent over a bare pipe is in the pipe when the call returns.
+                if let Operation::Put { item, queue, .. } = instruction.operation
                     && *result == Outcome::Done
+                    && program.queues[usize::from(queue.0)].kind != QueueKind::Pipe
                 {
                     items.push(item);
                 }

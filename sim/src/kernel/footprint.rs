@@ -3,6 +3,7 @@
 //! the same state after them. Most steps see what they change; what they do not, such as the number
 //! of open ends of a pipe that they lower by one, two of them may change in either order.
 
+use midput_model::os::stream::Side;
 use midput_model::program::{LaneId, ProcessId};
 
 use super::{AwaitedName, Kernel, PipeEnd, Request};
@@ -231,7 +232,9 @@ impl Kernel {
                 entry.awaited.iter().fold(Footprint::NONE, |all, awaited| {
                     all.union(&match *awaited {
                         AwaitedName::Readable(descriptor) => self.pipe_use(lane, descriptor),
-                        AwaitedName::Ended(process) => Footprint::of(process_thing(EXITS, process)),
+                        AwaitedName::Ended(process) => {
+                            Footprint::seeing(process_thing(EXITS, process))
+                        }
                     })
                 })
             }
@@ -254,7 +257,7 @@ impl Kernel {
         }
     }
 
-    /// What a use of a pipe sees: its data, whether the descriptor is open, and whether the other
+    /// What a use of a pipe or a pair of sockets sees: its data, whether the descriptor is open, and whether the other
     /// end is open anywhere, unless the process itself holds that end: then nobody else's closing
     /// makes a difference.
     fn pipe_use(&self, lane: LaneId, descriptor: usize) -> Footprint {
@@ -263,14 +266,14 @@ impl Kernel {
         let Some(end) = self.lane_end(usize::from(lane.0), descriptor) else {
             return Footprint::seeing(own);
         };
-        let (other, ends) = match end {
-            PipeEnd::Reader(pipe) => (PipeEnd::Writer(pipe), thing(WRITERS, pipe)),
-            PipeEnd::Writer(pipe) => (PipeEnd::Reader(pipe), thing(READERS, pipe)),
-            PipeEnd::Socket(..) => return Footprint::seeing(own.union(&socket(end))),
+        let other = match end {
+            PipeEnd::Reader(pipe) => PipeEnd::Writer(pipe),
+            PipeEnd::Writer(pipe) => PipeEnd::Reader(pipe),
+            PipeEnd::Socket(pair, side) => PipeEnd::Socket(pair, side.other()),
         };
         let sees = own.union(&thing(PIPE_DATA, pipe_of(end)));
         let holds_both = self.processes[usize::from(process.0)].descriptors.contains(&Some(other));
-        Footprint::seeing(if holds_both { sees } else { sees.union(&ends) })
+        Footprint::seeing(if holds_both { sees } else { sees.union(&openness(other)) })
     }
 
     /// What the end of a process touches: its lanes, the ends that it holds, its exit status, and
@@ -296,20 +299,22 @@ impl Kernel {
     }
 }
 
-/// There is one open end fewer: in which order some are closed makes no difference. Closing a
-/// socket looks into what was not read (`WF9`).
+/// There is one open end fewer: in which order some are closed makes no difference. A socket loses
+/// what it has not read, and whether that is anything makes one.
 fn closing(end: PipeEnd) -> Footprint {
+    let closed = Footprint::changing(openness(end));
     match end {
-        PipeEnd::Reader(pipe) => Footprint::changing(thing(READERS, pipe)),
-        PipeEnd::Writer(pipe) => Footprint::changing(thing(WRITERS, pipe)),
-        PipeEnd::Socket(..) => Footprint::of(socket(end)),
+        PipeEnd::Reader(_) | PipeEnd::Writer(_) => closed,
+        PipeEnd::Socket(..) => closed.union(&Footprint::of(thing(PIPE_DATA, pipe_of(end)))),
     }
 }
 
-/// All of a pair of sockets.
-fn socket(end: PipeEnd) -> Bits {
-    let place = pipe_of(end);
-    thing(PIPE_DATA, place).union(&thing(READERS, place)).union(&thing(WRITERS, place))
+/// Whether this end is open anywhere.
+fn openness(end: PipeEnd) -> Bits {
+    match end {
+        PipeEnd::Reader(_) | PipeEnd::Socket(_, Side::First) => thing(READERS, pipe_of(end)),
+        PipeEnd::Writer(_) | PipeEnd::Socket(_, Side::Second) => thing(WRITERS, pipe_of(end)),
+    }
 }
 
 /// The place of a pipe among those that have one. Pairs of sockets take theirs from the end: one

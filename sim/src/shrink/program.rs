@@ -244,6 +244,7 @@ impl<'a> Builder<'a> {
             | Operation::Full { queue }
             | Operation::Close { queue }
             | Operation::CloseReader { queue }
+            | Operation::CloseWriter { queue }
             | Operation::JoinThread { queue }
             | Operation::CancelJoinThread { queue }
             | Operation::TaskDone { queue }

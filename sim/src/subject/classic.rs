@@ -8,6 +8,7 @@ use midput_real::classic::{
     SimplePutError, SimpleQueue, SimpleQueueHandle, TaskDoneError,
 };
 use midput_real::codec::Bytes;
+use midput_real::connection::{Connection, ReceiveError, SendError};
 use midput_real::os::{Exported, Os};
 use midput_real::process::ThisProcess;
 use midput_real::timeout::Timeout;
@@ -24,6 +25,8 @@ pub enum Classic<O: Os> {
     Joinable(JoinableQueue<Vec<u8>, O, Bytes>),
     /// `SimpleQueue`.
     Simple(SimpleQueue<Vec<u8>, O, Bytes>),
+    /// `Pipe(duplex=False)`: its reading and its writing end.
+    Pipe(Connection<O>, Connection<O>),
 }
 
 impl<O: Os> Classic<O> {
@@ -32,14 +35,14 @@ impl<O: Os> Classic<O> {
         match self {
             Self::Queue(queue) => Ok(queue),
             Self::Joinable(queue) => Ok(queue.uncounted()),
-            Self::Simple(_) => Err(Outcome::Failed),
+            Self::Simple(_) | Self::Pipe(..) => Err(Outcome::Failed),
         }
     }
 
     fn joinable(&self) -> Result<&JoinableQueue<Vec<u8>, O, Bytes>, Outcome> {
         match self {
             Self::Joinable(queue) => Ok(queue),
-            Self::Queue(_) | Self::Simple(_) => Err(Outcome::Failed),
+            _ => Err(Outcome::Failed),
         }
     }
 
@@ -48,13 +51,20 @@ impl<O: Os> Classic<O> {
         let named = match self {
             Self::Queue(queue) => Self::Queue(queue.with_feeder_named(parameters.feeder)),
             Self::Joinable(queue) => Self::Joinable(queue.with_feeder_named(parameters.feeder)),
-            Self::Simple(queue) => Self::Simple(queue),
+            other => other,
         };
         if let Ok(queue) = named.queue() {
             queue.on_feeder_error(|error| tracing::debug!(%error, "the feeder dropped an item"));
         }
         named
     }
+}
+
+/// The name of an end of a pipe. A closed one has a name that nobody can inherit: starting a process
+/// with it fails, as with a queue.
+fn export<O: Os>(os: O, end: &Connection<O>) -> Exported {
+    let closed = Exported { descriptor: -1, index: 0 };
+    os.export_descriptor(end.descriptor()).unwrap_or(closed)
 }
 
 /// Whether a lane of this name is a feeder: a thread of the program has no such name.
@@ -69,6 +79,11 @@ impl<O: Os> Subject<O> for Classic<O> {
             QueueKind::Queue => Self::Queue(Queue::create(this, maxsize)?),
             QueueKind::Joinable => Self::Joinable(JoinableQueue::create(this, maxsize)?),
             QueueKind::Simple => Self::Simple(SimpleQueue::create(this)?),
+            QueueKind::Pipe => {
+                let os = this.os();
+                let (reader, writer) = os.pipe()?;
+                Self::Pipe(Connection::reader(os, reader), Connection::writer(os, writer))
+            }
         };
         Ok(queue.ready(parameters))
     }
@@ -78,6 +93,10 @@ impl<O: Os> Subject<O> for Classic<O> {
             Self::Queue(queue) => queue.handle()?.exported().to_vec(),
             Self::Joinable(queue) => queue.handle()?.exported().to_vec(),
             Self::Simple(queue) => queue.handle()?.exported().to_vec(),
+            Self::Pipe(reader, writer) => {
+                let os = O::default();
+                [reader, writer].map(|end| export(os, end)).to_vec()
+            }
         })
     }
 
@@ -101,6 +120,15 @@ impl<O: Os> Subject<O> for Classic<O> {
             QueueKind::Simple => {
                 let handle = SimpleQueueHandle::new(exported.try_into().map_err(wrong)?);
                 Self::Simple(SimpleQueue::attach(this, &handle)?)
+            }
+            QueueKind::Pipe => {
+                let os = this.os();
+                let [reader, writer] = exported.try_into().map_err(wrong)?;
+                let [reader, writer]: [Exported; 2] = [reader, writer];
+                Self::Pipe(
+                    Connection::reader(os, os.import_descriptor(reader)?),
+                    Connection::writer(os, os.import_descriptor(writer)?),
+                )
             }
         };
         Ok(queue.ready(parameters))
@@ -133,6 +161,12 @@ impl<O: Os> Subject<O> for Classic<O> {
 
     async fn put(&self, payload: Vec<u8>, timeout: Timeout) -> Result<(), Outcome> {
         let put = match self {
+            Self::Pipe(_, writer) => {
+                return writer.send_bytes(&payload).await.map_err(|error| match error {
+                    SendError::Closed | SendError::ReadOnly => Outcome::HandleClosed,
+                    _ => Outcome::Failed,
+                });
+            }
             Self::Queue(queue) => queue.put(payload, timeout).await,
             Self::Joinable(queue) => queue.put(payload, timeout).await,
             Self::Simple(queue) => {
@@ -153,6 +187,14 @@ impl<O: Os> Subject<O> for Classic<O> {
     }
 
     async fn get(&self, timeout: Timeout) -> Result<Vec<u8>, Outcome> {
+        if let Self::Pipe(reader, _) = self {
+            return reader.recv_bytes().await.map_err(|error| match error {
+                ReceiveError::Closed | ReceiveError::WriteOnly => Outcome::HandleClosed,
+                ReceiveError::EndOfFile => Outcome::EndOfFile,
+                ReceiveError::Torn => Outcome::Torn,
+                _ => Outcome::Failed,
+            });
+        }
         if let Self::Simple(queue) = self {
             return queue.get().await.map_err(|error| match error {
                 SimpleGetError::HandleClosed => Outcome::HandleClosed,
@@ -181,6 +223,7 @@ impl<O: Os> Subject<O> for Classic<O> {
     async fn empty(&self) -> Result<bool, Outcome> {
         let empty = match self {
             Self::Simple(queue) => queue.empty().await,
+
             _ => self.queue()?.empty().await,
         };
         empty.map_err(|_| Outcome::HandleClosed)
@@ -199,7 +242,17 @@ impl<O: Os> Subject<O> for Classic<O> {
     }
 
     async fn close_reader(&self) -> Result<(), Outcome> {
+        if let Self::Pipe(reader, _) = self {
+            return reader.close().await.map_err(|_| Outcome::Failed);
+        }
         self.queue()?.close_reader().await.map_err(|_| Outcome::Failed)
+    }
+
+    async fn close_writer(&self) -> Result<(), Outcome> {
+        match self {
+            Self::Pipe(_, writer) => writer.close().await.map_err(|_| Outcome::Failed),
+            _ => Err(Outcome::Failed),
+        }
     }
 
     async fn join_thread(&self) -> Result<(), Outcome> {

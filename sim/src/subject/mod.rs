@@ -92,6 +92,11 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
         async { Err(Outcome::Failed) }
     }
 
+    /// This process writes no more into a bare pipe.
+    fn close_writer(&self) -> impl Future<Output = Result<(), Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
     /// Waits until all that this process put is handed over.
     fn join_thread(&self) -> impl Future<Output = Result<(), Outcome>> {
         async { Err(Outcome::Failed) }

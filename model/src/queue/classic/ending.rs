@@ -20,8 +20,8 @@ pub struct Ending {
 /// What the kernel objects of a queue hold.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Objects {
-    /// The values of its semaphores, in order of creation: the read and the write lock; the slots,
-    /// unless it is a simple queue; of a joinable queue the unfinished tasks, the lock of their
+    /// The values of its semaphores, in order of creation: the read and the write lock, unless it is
+    /// a bare pipe; the slots, unless it is a simple queue either; of a joinable queue the unfinished tasks, the lock of their
     /// condition, and its sleepers, woken and wake-ups.
     pub semaphores: Vec<u32>,
     /// The bytes in its pipe.
@@ -53,9 +53,13 @@ impl Classic {
         let exits = state.processes.iter().map(|process| process.state.exit());
         let objects = (0..state.queues.len()).map(|index| {
             let queue = state.queue(QueueId(lane_number(index)));
-            let locks = [queue.read_lock, queue.write_lock].map(|lock| lock.semaphore.value());
-            let mut semaphores = locks.to_vec();
-            if self.kind(QueueId(lane_number(index))) != QueueKind::Simple {
+            let kind = self.kind(QueueId(lane_number(index)));
+            let mut semaphores = Vec::new();
+            if kind != QueueKind::Pipe {
+                let locks = [queue.read_lock, queue.write_lock];
+                semaphores.extend(locks.map(|lock| lock.semaphore.value()));
+            }
+            if matches!(kind, QueueKind::Queue | QueueKind::Joinable) {
                 semaphores.push(queue.slots.value());
             }
             semaphores.extend(queue.tasks.iter().flat_map(Tasks::values));
@@ -118,15 +122,15 @@ fn objects_text(queue: &QueueParameters, objects: &Objects) -> String {
         text = format!("{text} slots {slots},");
     }
     if let [read_lock, write_lock, ..] = objects.semaphores[..] {
-        text = format!("{text} rlock {}, wlock {}", lock(read_lock), lock(write_lock));
+        text = format!("{text} rlock {}, wlock {},", lock(read_lock), lock(write_lock));
     }
     if let [unfinished, condition, sleeping, woken, wait] = *tasks {
-        text = format!("{text}, unfinished {unfinished}, cond {}", lock(condition));
+        text = format!("{text} unfinished {unfinished}, cond {},", lock(condition));
         for (name, value) in [("sleeping", sleeping), ("woken", woken), ("wait", wait)] {
             if value > 0 {
-                text = format!("{text}, {name} {value}");
+                text = format!("{text} {name} {value},");
             }
         }
     }
-    format!("{text}, pipe {}", objects.bytes)
+    format!("{text} pipe {}", objects.bytes)
 }

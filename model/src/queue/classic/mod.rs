@@ -497,9 +497,15 @@ impl Classic {
         events: &mut Events,
     ) -> Result<StepResult, Refused> {
         Ok(match state.lane(lane).point {
-            Point::GetHeader | Point::GetBody => return self.step_read(state, lane, limit),
+            Point::GetHeader | Point::GetBody => {
+                let result = self.step_read(state, lane, limit)?;
+                self.finish_message(state, lane, events);
+                result
+            }
             Point::FeedWriteFrame | Point::FeedWriteHeader | Point::FeedWriteBody => {
-                self.step_write(state, lane, limit)
+                let result = self.step_write(state, lane, limit);
+                self.finish_message(state, lane, events);
+                result
             }
             Point::Put
             | Point::PutAcquire
@@ -559,6 +565,7 @@ impl Classic {
             | Point::JoinThread
             | Point::CancelJoinThread
             | Point::CloseReader
+            | Point::CloseWriter
             | Point::NotStarted
             | Point::Ended => self.step_small_call(state, lane, events),
             _ => self.step_tasks(state, lane, events),

@@ -42,7 +42,11 @@ impl Classic {
     ) -> Result<StepResult, Refused> {
         let point = state.lane(lane).point;
         match point {
-            _ if point.writes() => return Ok(self.skip_write(state, lane)),
+            _ if point.writes() => {
+                let result = self.skip_write(state, lane);
+                self.finish_message(state, lane, events);
+                return Ok(result);
+            }
             Point::GetPoll => {
                 state.lane_mut(lane).point = Point::GetHeader;
                 return Ok(StepResult::Ready);

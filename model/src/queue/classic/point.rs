@@ -127,6 +127,8 @@ pub enum Point {
     PutCount,
     /// Unlock the counter of tasks (`JQ1`).
     PutTasksUnlock,
+    /// `close writer` of a bare pipe.
+    CloseWriter,
     /// `close` of a simple queue: the reading end (`SQ3`).
     SimpleCloseReader,
     /// The writing end (`SQ3`).
@@ -171,7 +173,7 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of the protocol's parts.
-    pub const ALL: [Self; 77] = [
+    pub const ALL: [Self; 78] = [
         Self::NotStarted,
         Self::Ended,
         Self::AwaitDeath,
@@ -229,6 +231,7 @@ impl Point {
         Self::PutTasksLock,
         Self::PutCount,
         Self::PutTasksUnlock,
+        Self::CloseWriter,
         Self::SimpleCloseReader,
         Self::SimpleCloseWriter,
         Self::DoneLock,
@@ -282,7 +285,8 @@ impl Point {
             | Self::JoinThread
             | Self::FeederJoin
             | Self::CancelJoinThread
-            | Self::CloseReader => "close",
+            | Self::CloseReader
+            | Self::CloseWriter => "close",
             Self::SimpleCloseReader | Self::SimpleCloseWriter => "simple",
             Self::ReadValue | Self::LookInPipe => "look",
             Self::FeedLock
@@ -376,7 +380,7 @@ impl Point {
             Self::FeedWait => "notempty.wait",
             Self::FeedWake => "notempty.wake",
             Self::FeedPop => "buffer.popleft",
-            Self::FeedCloseWriter | Self::SimpleCloseWriter => "writer.close",
+            Self::FeedCloseWriter | Self::SimpleCloseWriter | Self::CloseWriter => "writer.close",
             Self::FeedEncode => "encode",
             Self::FeedAcquire => "wlock.acquire",
             Self::FeedWriteFrame => "write-frame",

@@ -38,15 +38,17 @@ impl Classic {
         let index = state.lane(lane).instruction;
         let Some(operation) = self.instruction(lane, index).map(|it| it.operation) else { return };
         events.push(Event::Call { lane, operation });
-        let simple = operation.queue().is_some_and(|it| self.kind(it) == QueueKind::Simple);
+        let kind = operation.queue().map_or(QueueKind::Queue, |queue| self.kind(queue));
         let point = match operation {
-            _ if simple => self.enter_simple(state, lane, operation),
+            _ if kind == QueueKind::Simple => self.enter_simple(state, lane, operation),
+            _ if kind == QueueKind::Pipe => self.enter_pipe(state, lane, operation),
             Operation::Put { .. } => Point::Put,
             Operation::Get { .. } => Point::Get,
             Operation::Size { .. } | Operation::Full { .. } => Point::ReadValue,
             Operation::Empty { .. } => Point::LookInPipe,
             Operation::Close { .. } => Point::Close,
             Operation::CloseReader { .. } => Point::CloseReader,
+            Operation::CloseWriter { .. } => Point::CloseWriter,
             Operation::JoinThread { .. } => Point::JoinThread,
             Operation::CancelJoinThread { .. } => Point::CancelJoinThread,
             Operation::TaskDone { .. } => Point::DoneLock,

@@ -271,6 +271,10 @@ impl Classic {
                 local.join_pending = false;
                 Outcome::Done
             }
+            Point::CloseWriter => {
+                state.close_writer(process, queue);
+                Outcome::Done
+            }
             _ => {
                 state.close_reader(process, queue);
                 Outcome::Done
@@ -373,11 +377,17 @@ impl Classic {
             lock.holder = Some(lane);
         }
         let current = state.lane_mut(lane);
-        current.point = match current.item {
-            Some(item) if self.payload_bytes(item) > ONE_WRITE_MAX => Point::FeedWriteHeader,
-            _ => Point::FeedWriteFrame,
-        };
+        current.point = current.item.map_or(Point::FeedWriteFrame, |item| self.first_write(item));
         if taken { StepResult::Done } else { StepResult::Unavailable }
+    }
+
+    /// How the sending of an item begins (`WF2`).
+    pub(super) fn first_write(&self, item: ItemId) -> Point {
+        if self.payload_bytes(item) > ONE_WRITE_MAX {
+            Point::FeedWriteHeader
+        } else {
+            Point::FeedWriteFrame
+        }
     }
 
     /// The payload of an item in bytes.

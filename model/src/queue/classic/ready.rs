@@ -149,6 +149,7 @@ impl Point {
             | Self::CloseReader
             | Self::FeedCloseReader
             | Self::FeedCloseWriter
+            | Self::CloseWriter
             | Self::SimpleCloseReader
             | Self::SimpleCloseWriter => Change::Of(Kind::Pipe),
             Self::PutTasksLock

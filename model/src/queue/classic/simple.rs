@@ -1,7 +1,7 @@
-//! The steps of a simple queue that a plain one does not have (`SQ1` to `SQ3`): whoever puts sends,
-//! by the steps that are a feeder's elsewhere.
+//! The steps of a simple queue and of a bare pipe that a plain queue does not have (`SQ1` to `SQ3`,
+//! `CN7`): whoever puts sends, by the steps that are a feeder's elsewhere.
 
-use crate::program::{LaneId, Operation, Outcome};
+use crate::program::{LaneId, Operation, Outcome, QueueKind};
 use crate::step::StepResult;
 
 use super::point::Point;
@@ -9,6 +9,42 @@ use super::state::State;
 use super::{Classic, Events};
 
 impl Classic {
+    /// A lane calls an operation of a bare pipe: where it stands then. No lock is taken (`CN7`).
+    pub(super) fn enter_pipe(
+        &self,
+        state: &mut State,
+        lane: LaneId,
+        operation: Operation,
+    ) -> Point {
+        match operation {
+            Operation::Put { item, .. } => {
+                state.lane_mut(lane).item = Some(item);
+                self.first_write(item)
+            }
+            Operation::Get { .. } => Point::GetHeader,
+            Operation::CloseReader { .. } => Point::CloseReader,
+            _ => Point::CloseWriter,
+        }
+    }
+
+    /// The message that a lane sends or receives over a bare pipe is through, or has failed: the
+    /// call returns.
+    pub(super) fn finish_message(&self, state: &mut State, lane: LaneId, events: &mut Events) {
+        let through = matches!(state.lane(lane).point, Point::FeedRelease | Point::GetReleaseLock);
+        if !through || self.kind(self.queue_of(state, lane)) != QueueKind::Pipe {
+            return;
+        }
+        let current = state.lane(lane);
+        let received = current.point == Point::GetReleaseLock;
+        let outcome = match (current.failure, current.item) {
+            (Some(failure), _) => failure,
+            (None, Some(item)) if received => Outcome::Item(item),
+            (None, None) if received => Outcome::Garbage,
+            (None, _) => Outcome::Done,
+        };
+        self.finish(state, lane, outcome, events);
+    }
+
     /// A lane calls an operation of a simple queue: where it stands then.
     pub(super) fn enter_simple(
         &self,
