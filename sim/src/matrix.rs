@@ -31,20 +31,26 @@ impl Class {
         Self {
             name: "Queue",
             scenarios: &[
+                "no-fault/close-and-look",
                 "no-fault/one-producer-two-consumers",
                 "no-fault/producer-waits-for-slots",
+                "process/several-queues",
                 "join-unflushed/cancel-join-thread",
                 "join-unflushed/deadlocks",
                 "bounded-full/slot-leak-after-kill",
                 "kill-mid-get/frame-read-blocking",
+                "kill-mid-get/header-read-blocking",
                 "kill-mid-get/idle-timed",
+                "kill-mid-put/frame-16kB-one-producer",
                 "kill-mid-put/large-200kB-one-producer",
+                "kill-mid-put/large-200kB-two-producers",
                 "kill-mid-put/small-two-producers",
             ],
         },
         Self {
             name: "JoinableQueue",
             scenarios: &[
+                "joinable-queue/all-done",
                 "joinable-queue/too-many-done",
                 "joinable-queue/joiner-killed",
                 "joinable-queue/producer-killed",
