@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Merge(Merge),
     /// List scenarios, kill sites, hazards, guarantees or kept cases.
     List(List),
+    /// Look at a program that hangs now: its queues, who is blocked where, and which harm it is.
+    Inspect(Inspect),
 }
 
 #[derive(Clone, Debug, Default, Args)]
@@ -350,6 +352,18 @@ pub(crate) enum What {
     Guarantees,
     /// Kept cases.
     Cases,
+}
+
+/// Reads only: nothing is stopped, signalled or changed. Ends with 0 where nothing wrong is seen, 1
+/// for a hazard, 2 where there is no such process, 3 where it cannot be told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Inspect {
+    /// Any process of the program, CPython or Rust with `midput-real`.
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    pub pid: u32,
+    /// Print everything that was seen as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 fn jobs(text: &str) -> Result<usize, String> {

@@ -14,6 +14,7 @@ mod check;
 mod exit;
 mod explain;
 mod explore;
+mod inspect;
 mod junit;
 mod list;
 mod matrix;
@@ -78,6 +79,7 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         Some(Command::Explain(arguments)) => explain::explain(&arguments),
         Some(Command::Merge(merge)) => merge::merge(&merge, settings, color),
         Some(Command::List(list)) => list::list(&list),
+        Some(Command::Inspect(arguments)) => inspect::inspect(&arguments),
     }
 }
 

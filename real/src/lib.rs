@@ -21,6 +21,8 @@
 //! }
 //! ```
 //!
+//! A [`Manager`] is a server process that owns queues, which no death of a client harms.
+//!
 //! Linux 5.4 or later. A program that waits for any child (`waitpid(-1)`) or ignores SIGCHLD takes
 //! the ends of these processes away from [`Process::join`]; SIGPIPE stays ignored, as Rust has it
 //! (`WF7`). Leaving `main` waits for children and unsent items, a panic included (`LC9`).
@@ -36,6 +38,7 @@ pub mod classic;
 pub mod codec;
 pub mod connection;
 mod interrupted;
+pub mod manager;
 pub mod os;
 pub mod process;
 pub mod timeout;
@@ -43,8 +46,8 @@ mod worker;
 
 pub use block_on::block_on;
 pub use blocking::{
-    Awaited, CloseError, Connection, JoinableQueue, Process, Queue, SimpleQueue, StartError,
-    duplex_pipe, pipe, wait,
+    Awaited, CloseError, Connection, JoinableQueue, Manager, ManagerQueue, ManagerSettings,
+    Process, Queue, SimpleQueue, StartError, duplex_pipe, pipe, wait,
 };
 pub use classic::{
     FeederError, GetError, NotClosed, PutError, SimpleGetError, SimplePutError, TaskDoneError,

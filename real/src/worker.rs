@@ -157,7 +157,9 @@ impl Drop for Guard {
 /// # Panics
 /// Where it is called twice, or where two workers have one name.
 pub fn init(workers: impl IntoIterator<Item = Worker>) -> Guard {
-    let workers: Vec<Worker> = workers.into_iter().collect();
+    // No path of a function has a space.
+    let own = Worker::new("midput manager", crate::blocking::serve_manager);
+    let workers: Vec<Worker> = workers.into_iter().chain([own]).collect();
     for (position, worker) in workers.iter().enumerate() {
         let twin = workers[..position].iter().any(|other| other.name == worker.name);
         assert!(!twin, "init: two workers have the name '{}'; give each its own", worker.name);

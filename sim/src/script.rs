@@ -106,6 +106,11 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
 
     /// The main lane: its operations, then leaving the process.
     pub(crate) async fn run_main(self: Arc<Self>) {
+        if self.process == ProcessId(0) {
+            for queue in &self.queues {
+                queue.begin().await;
+            }
+        }
         let code = self.run_lane(0).await;
         self.stage.leaving(self.process);
         self.this.exit(i32::from(code)).await;

@@ -14,7 +14,8 @@ use peer::{Kind, Peer, interpreters};
 fn with_each(test: fn(&mut Peer, Kind)) {
     for (version, program) in interpreters() {
         for kind in [Kind::OneWay, Kind::Duplex] {
-            let mut peer = Peer::start(&program, kind);
+            println!("CPython {}.{}, {kind:?}", version.0, version.1);
+            let mut peer = Peer::start(program, kind);
             assert_eq!(peer.ask(&json!(["version"])), json!([version.0, version.1]));
             peer.bounded(|peer| test(peer, kind));
         }
@@ -150,7 +151,7 @@ fn we_are_told_how_its_stream_ended() {
                 (&[255; 4], false),
                 (&[255, 255, 255, 255, 0], true),
             ] {
-                let mut peer = Peer::start(&program, kind);
+                let mut peer = Peer::start(program, kind);
                 peer.bounded(|peer| {
                     peer.ask(&json!(["write", bytes]));
                     peer.ask(&json!(["close"]));
@@ -159,7 +160,7 @@ fn we_are_told_how_its_stream_ended() {
                     assert_eq!(matches!(end, ReceiveError::EndOfFile), !is_torn, "{end}");
                 });
             }
-            let mut peer = Peer::start(&program, kind);
+            let mut peer = Peer::start(program, kind);
             peer.bounded(|peer| {
                 peer.sender.send_bytes(b"nobody reads it").unwrap();
                 peer.ask(&json!(["send_bytes", 3]));

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -24,7 +24,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// Where there is none: without a CPython nothing is tested.
-pub(crate) fn interpreters() -> BTreeMap<(u64, u64), PathBuf> {
+pub(crate) fn interpreters() -> &'static BTreeMap<(u64, u64), PathBuf> {
+    static FOUND: OnceLock<BTreeMap<(u64, u64), PathBuf>> = OnceLock::new();
+    FOUND.get_or_init(find)
+}
+
+fn find() -> BTreeMap<(u64, u64), PathBuf> {
     let names = ["python3", "python3.8", "python3.9", "python3.10", "python3.11", "python3.12"];
     let names = names.iter().chain(&["python3.13"]);
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -32,7 +37,7 @@ pub(crate) fn interpreters() -> BTreeMap<(u64, u64), PathBuf> {
     for folder in std::env::split_paths(&path) {
         for name in names.clone() {
             let program = folder.join(name);
-            if let Some(version) = version(&program)
+            if let Some((version, program)) = asked(&program)
                 && ((3, 8)..=(3, 13)).contains(&version)
             {
                 found.entry(version).or_insert(program);
@@ -47,17 +52,19 @@ pub(crate) fn interpreters() -> BTreeMap<(u64, u64), PathBuf> {
     found
 }
 
-/// The version of a CPython; `None` where the file is none, or does not run.
-fn version(program: &Path) -> Option<(u64, u64)> {
+/// The version of a CPython and its own path, where the file only leads to it; `None` where it is
+/// none, or does not run.
+fn asked(program: &Path) -> Option<((u64, u64), PathBuf)> {
     if !program.is_file() {
         return None;
     }
     let script = "import sys; assert sys.implementation.name == 'cpython'; \
-                  print(*sys.version_info[:2])";
+                  print(*sys.version_info[:2], sys.executable)";
     let output = Command::new(program).args(["-I", "-S", "-c", script]).output().ok()?;
     let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
-    let (major, minor) = text.trim().split_once(' ')?;
-    Some((major.parse().ok()?, minor.parse().ok()?))
+    let mut parts = text.trim().splitn(3, ' ');
+    let version = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some((version, PathBuf::from(parts.next()?)))
 }
 
 /// How the two sides are connected.

@@ -1,3 +1,4 @@
 //! The queue disciplines as machines.
 
 pub mod classic;
+pub mod manager;

@@ -7,6 +7,8 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +63,15 @@ pub enum Exit {
     Code(i32),
     /// This signal ended it.
     Signal(i32),
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Address {
+    /// A Unix socket at this path, on this machine.
+    Unix(PathBuf),
+    /// A TCP port.
+    Tcp(SocketAddr),
 }
 
 /// A kernel object as it is named to a child process: a descriptor, and an index where several
@@ -220,6 +231,65 @@ pub trait Os: Copy + Default + Send + Sync + 'static {
         wait: Wait,
         site: Site,
     ) -> impl Future<Output = io::Result<Vec<bool>>>;
+
+    /// Opens a stream socket to which others can connect, and says where: a TCP port 0 becomes one
+    /// that is free. It is readable where there is somebody to [`accept`](Self::accept).
+    ///
+    /// This and what follows down to [`random`](Self::random) is for servers and their clients. An
+    /// operating system that runs none may leave them out: they answer `Unsupported`.
+    ///
+    /// # Errors
+    /// What the system says: `AddrInUse` where somebody listens there.
+    fn listen(&self, _address: &Address) -> io::Result<(Self::Descriptor, Address)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Takes the next connection; blocks while there is none.
+    fn accept(
+        &self,
+        _listener: &Self::Descriptor,
+        _site: Site,
+    ) -> impl Future<Output = io::Result<Self::Descriptor>> {
+        async { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    /// Connects to a server; `TimedOut` where the wait is over before.
+    fn connect(
+        &self,
+        _address: &Address,
+        _wait: Wait,
+        _site: Site,
+    ) -> impl Future<Output = io::Result<Self::Descriptor>> {
+        async { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    /// Writes to a socket what it takes at once, at least one byte, and returns how many; waits
+    /// while it takes none, `TimedOut` where the wait is over before.
+    fn send(
+        &self,
+        _socket: &Self::Descriptor,
+        _buffer: &[u8],
+        _wait: Wait,
+        _site: Site,
+    ) -> impl Future<Output = io::Result<usize>> {
+        async { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    /// Whether the process at the other end of a Unix socket belongs to this process's user.
+    ///
+    /// # Errors
+    /// What the system says, such as that this is no such socket.
+    fn peer_is_same_user(&self, _socket: &Self::Descriptor) -> io::Result<bool> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Fills the bytes with random ones that nobody can guess.
+    ///
+    /// # Errors
+    /// What the system says where it has none.
+    fn random(&self, _bytes: &mut [u8]) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Closes the descriptor in this process, for every clone of it. Closing it again is nothing.
     fn close(

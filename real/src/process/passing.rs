@@ -6,6 +6,10 @@
 use std::any::Any;
 use std::cell::RefCell;
 
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::ThisProcess;
 use crate::os::{Exported, Os};
 
@@ -80,4 +84,25 @@ pub(crate) fn receiving_process<O: Os>() -> Result<ThisProcess<O>, OnlyByInherit
         let this = receiver.as_ref().and_then(|this| this.downcast_ref::<ThisProcess<O>>());
         this.cloned().ok_or(OnlyByInheritance)
     })
+}
+
+/// A descriptor on its way to a child, which inherits it.
+pub(crate) struct Inherited<O: Os>(pub(crate) O::Descriptor);
+
+/// Only while a process is being started.
+impl<O: Os> Serialize for Inherited<O> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let end = O::default().export_descriptor(&self.0).map_err(S::Error::custom)?;
+        inherit(&[end]).map_err(S::Error::custom)?;
+        end.serialize(serializer)
+    }
+}
+
+/// Only while a worker's argument is being decoded.
+impl<'de, O: Os> Deserialize<'de> for Inherited<O> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let os = receiving_process::<O>().map_err(D::Error::custom)?.os();
+        let end = Exported::deserialize(deserializer)?;
+        os.import_descriptor(end).map(Self).map_err(D::Error::custom)
+    }
 }

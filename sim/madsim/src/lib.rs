@@ -8,6 +8,9 @@
 //! - [`run_as_madsim_schedules`]: madsim decides who goes on, by the order in which it runs what is
 //!   ready, and when processes die.
 //!
+//! And without the simulated kernel, `tests/manager/` has the manager's server and clients on nodes
+//! of madsim's network, which die, restart and are cut off.
+//!
 //! Inside a run there is no thread, no condition variable and no real process: madsim interposes the
 //! functions of libc that these need. Nothing that users run links it.
 

@@ -138,8 +138,11 @@ impl Kernel {
             Request::SemaphoreWait { semaphore, .. } => {
                 self.semaphores[semaphore].semaphore.value() > 0
             }
-            Request::Read { descriptor } | Request::Poll { descriptor, .. } => {
-                self.is_readable(lane, descriptor)
+            Request::Read { descriptor }
+            | Request::Poll { descriptor, .. }
+            | Request::Accept { descriptor } => self.is_readable(lane, descriptor),
+            Request::Send { descriptor, bytes, .. } => {
+                self.is_writable(lane, descriptor, bytes, false)
             }
             Request::Write { descriptor, bytes, in_call } => {
                 self.is_writable(lane, descriptor, bytes, in_call)
@@ -173,6 +176,7 @@ impl Kernel {
                 self.pipes[pipe].pipe.preview_read(1) != Taken::WouldBlock
             }
             Some(PipeEnd::Socket(pair, side)) => self.is_receivable((pair, side)),
+            Some(PipeEnd::Listener(listener)) => self.is_acceptable(listener),
             _ => true,
         }
     }
@@ -242,6 +246,7 @@ fn never_waits(request: &Request) -> bool {
             | Request::SemaphorePost { .. }
             | Request::SemaphoreValue { .. }
             | Request::Close { .. }
+            | Request::Connect
             | Request::MonitorUnlock { .. }
             | Request::MonitorSleep { .. }
             | Request::MonitorNotify { .. }
@@ -263,7 +268,9 @@ fn waits_for(request: &Request) -> Option<usize> {
         Request::Read { .. }
         | Request::Write { .. }
         | Request::Poll { .. }
-        | Request::WaitAny { .. } => Some(PIPES),
+        | Request::WaitAny { .. }
+        | Request::Accept { .. }
+        | Request::Send { .. } => Some(PIPES),
         _ => None,
     }
 }
@@ -278,7 +285,7 @@ fn changes(request: &Request) -> Option<usize> {
         | Request::MonitorSleep { monitor }
         | Request::MonitorNotify { monitor } => Some(SEMAPHORES + monitor % MONITORS),
         // A child inherits pipe ends.
-        Request::Close { .. } | Request::ProcessStart => Some(PIPES),
+        Request::Close { .. } | Request::ProcessStart | Request::Connect => Some(PIPES),
         _ => waits_for(request),
     }
 }
@@ -288,6 +295,7 @@ pub(super) fn wait_of(request: &Request) -> Option<Wait> {
         Request::SemaphoreWait { wait, .. }
         | Request::Poll { wait, .. }
         | Request::WaitAny { wait }
+        | Request::Send { wait, .. }
         | Request::ProcessWait { wait, .. } => Some(wait),
         _ => None,
     }

@@ -53,6 +53,7 @@ impl Kernel {
             PipeEnd::Reader(pipe) => self.pipes[pipe].pipe.close_reader(),
             PipeEnd::Writer(pipe) => self.pipes[pipe].pipe.close_writer(),
             PipeEnd::Socket(pair, side) => self.streams[pair].stream.close(side),
+            PipeEnd::Listener(listener) => self.close_listener(listener),
         }
     }
 

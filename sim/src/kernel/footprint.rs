@@ -217,11 +217,15 @@ impl Kernel {
             Request::SemaphoreValue { semaphore } => {
                 Footprint::seeing(thing(SEMAPHORES, semaphore))
             }
-            Request::Read { descriptor } | Request::Write { descriptor, .. } => {
+            Request::Read { descriptor }
+            | Request::Write { descriptor, .. }
+            | Request::Send { descriptor, .. } => {
                 let used = self.pipe_use(lane, descriptor);
                 used.union(&Footprint::changing(used.sees.and(&Bits::range(PIPE_DATA))))
             }
             Request::Poll { descriptor, .. } => self.pipe_use(lane, descriptor),
+            // They make a connection, which whoever waits for several things may see.
+            Request::Accept { .. } | Request::Connect => Footprint::ALL,
             Request::Close { descriptor } => {
                 let own = Footprint::of(process_thing(DESCRIPTORS, own_process));
                 let end = self.lane_end(usize::from(lane.0), descriptor);
@@ -270,6 +274,7 @@ impl Kernel {
             PipeEnd::Reader(pipe) => PipeEnd::Writer(pipe),
             PipeEnd::Writer(pipe) => PipeEnd::Reader(pipe),
             PipeEnd::Socket(pair, side) => PipeEnd::Socket(pair, side.other()),
+            PipeEnd::Listener(_) => return Footprint::ALL,
         };
         let sees = own.union(&thing(PIPE_DATA, pipe_of(end)));
         let holds_both = self.processes[usize::from(process.0)].descriptors.contains(&Some(other));
@@ -305,6 +310,7 @@ fn closing(end: PipeEnd) -> Footprint {
     let closed = Footprint::changing(openness(end));
     match end {
         PipeEnd::Reader(_) | PipeEnd::Writer(_) => closed,
+        PipeEnd::Listener(_) => Footprint::ALL,
         PipeEnd::Socket(..) => closed.union(&Footprint::of(thing(PIPE_DATA, pipe_of(end)))),
     }
 }
@@ -314,6 +320,7 @@ fn openness(end: PipeEnd) -> Bits {
     match end {
         PipeEnd::Reader(_) | PipeEnd::Socket(_, Side::First) => thing(READERS, pipe_of(end)),
         PipeEnd::Writer(_) | PipeEnd::Socket(_, Side::Second) => thing(WRITERS, pipe_of(end)),
+        PipeEnd::Listener(_) => Bits::ALL,
     }
 }
 
@@ -323,6 +330,8 @@ fn pipe_of(end: PipeEnd) -> usize {
     match end {
         PipeEnd::Reader(pipe) | PipeEnd::Writer(pipe) => pipe,
         PipeEnd::Socket(pair, _) => (PIPE_DATA.1 - 1).checked_sub(pair).unwrap_or(usize::MAX),
+        // It has no place, and touches everything.
+        PipeEnd::Listener(_) => usize::MAX,
     }
 }
 

@@ -3,7 +3,7 @@
 use midput_model::event::{Blocked, End, Event};
 use midput_model::os::pipe::Written;
 use midput_model::os::process::ProcessState;
-use midput_model::os::stream::Sent;
+use midput_model::os::stream::{Sent, Side};
 use midput_model::program::{LaneId, Operation, Outcome, ProcessId};
 use midput_model::step::StepResult;
 
@@ -81,6 +81,8 @@ impl Kernel {
                     | Request::Write { .. }
                     | Request::Poll { .. }
                     | Request::WaitAny { .. }
+                    | Request::Accept { .. }
+                    | Request::Send { .. }
                     | Request::ProcessWait { .. }
             )
         })
@@ -94,13 +96,9 @@ impl Kernel {
                 let pipe = match self.lane_end(index, descriptor)? {
                     PipeEnd::Writer(pipe) => pipe,
                     PipeEnd::Socket(pair, side) => {
-                        return match self.preview_send((pair, side), bytes, in_call) {
-                            Sent::All => Some(bytes),
-                            Sent::Part(part) => Some(part),
-                            Sent::WouldBlock | Sent::BrokenPipe | Sent::Reset => Some(0),
-                        };
+                        return Some(self.natural_sent((pair, side), bytes, in_call));
                     }
-                    PipeEnd::Reader(_) => return None,
+                    PipeEnd::Reader(_) | PipeEnd::Listener(_) => return None,
                 };
                 let pipe = &self.pipes[pipe].pipe;
                 let written = if in_call {
@@ -114,6 +112,10 @@ impl Kernel {
                     Written::WouldBlock | Written::BrokenPipe => Some(0),
                 }
             }
+            Request::Send { descriptor, bytes, .. } => match self.lane_end(index, descriptor)? {
+                PipeEnd::Socket(pair, side) => Some(self.natural_sent((pair, side), bytes, false)),
+                _ => None,
+            },
             Request::Read { descriptor } => match self.lane_end(index, descriptor) {
                 Some(PipeEnd::Reader(pipe)) => Some(self.pipes[pipe].pipe.available()),
                 Some(PipeEnd::Socket(pair, side)) => {
@@ -122,6 +124,14 @@ impl Kernel {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    fn natural_sent(&self, socket: (usize, Side), bytes: u32, in_call: bool) -> u32 {
+        match self.preview_send(socket, bytes, in_call) {
+            Sent::All => bytes,
+            Sent::Part(part) => part,
+            Sent::WouldBlock | Sent::BrokenPipe | Sent::Reset => 0,
         }
     }
 

@@ -35,6 +35,7 @@ mod death;
 mod footprint;
 mod history;
 mod layout;
+mod listener;
 mod objects;
 mod os;
 mod socket;
@@ -81,6 +82,14 @@ pub(crate) enum Request {
     AwaitDeath {
         process: ProcessId,
     },
+    Accept {
+        descriptor: usize,
+    },
+    Send {
+        descriptor: usize,
+        bytes: u32,
+        wait: Wait,
+    },
 
     /// A named local point.
     Point,
@@ -93,6 +102,7 @@ pub(crate) enum Request {
     Close {
         descriptor: usize,
     },
+    Connect,
     MonitorUnlock {
         monitor: usize,
     },
@@ -193,12 +203,13 @@ pub(crate) struct KernelProcess {
     pub descriptors: Vec<Option<PipeEnd>>,
 }
 
-/// One end of a pipe or of a pair of sockets.
+/// One end of a pipe or of a pair of sockets, or a socket that others connect to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PipeEnd {
     Reader(usize),
     Writer(usize),
     Socket(usize, Side),
+    Listener(usize),
 }
 
 /// A semaphore with its role, and who took it last where it is a lock.
@@ -247,6 +258,9 @@ pub struct Kernel {
     pub pipes: Vec<KernelPipe>,
     /// Every pair of sockets, in order of creation.
     pub streams: Vec<KernelStream>,
+    pub(crate) listeners: Vec<listener::Listener>,
+    /// How many random words were drawn.
+    drawn: u64,
     pub(crate) monitors: Vec<Monitor>,
     /// The lane that does its step.
     pub(crate) current: LaneId,
@@ -287,6 +301,8 @@ impl Kernel {
             semaphores: Vec::new(),
             pipes: Vec::new(),
             streams: Vec::new(),
+            listeners: Vec::new(),
+            drawn: 0,
             monitors: Vec::new(),
             current: LaneId(0),
             granted: Grant::Plain,
@@ -311,6 +327,8 @@ impl Kernel {
         self.semaphores.clear();
         self.pipes.clear();
         self.streams.clear();
+        self.listeners.clear();
+        self.drawn = 0;
         self.monitors.clear();
         self.last = None;
         self.told = 0;
@@ -533,6 +551,9 @@ fn altered(request: Request, change: Change) -> Request {
         _ if change == Change::Skip => Request::Point,
         Request::SemaphoreWait { semaphore, wait } => {
             Request::SemaphoreWait { semaphore, wait: wait_again(wait) }
+        }
+        Request::Send { descriptor, bytes, wait } => {
+            Request::Send { descriptor, bytes, wait: wait_again(wait) }
         }
         Request::Poll { descriptor, wait } => Request::Poll { descriptor, wait: wait_again(wait) },
         Request::WaitAny { wait } => Request::WaitAny { wait: wait_again(wait) },

@@ -169,6 +169,7 @@ impl Kernel {
                 PipeEnd::Reader(pipe) => self.pipes[pipe].pipe.open_reader(),
                 PipeEnd::Writer(pipe) => self.pipes[pipe].pipe.open_writer(),
                 PipeEnd::Socket(pair, side) => self.streams[pair].stream.open(side),
+                PipeEnd::Listener(listener) => self.open_listener(listener),
             }
             let own = &mut self.processes[usize::from(child.0)].descriptors;
             if own.len() <= descriptor {

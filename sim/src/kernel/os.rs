@@ -15,7 +15,7 @@ use midput_model::os::semaphore::Semaphore;
 use midput_model::program::{LaneId, ProcessId};
 use midput_model::step::StepResult;
 use midput_real::os::{
-    self as real, Awaited, Exported, Os, SemaphoreSpecification, Site, Start, Wait,
+    self as real, Address, Awaited, Exported, Os, SemaphoreSpecification, Site, Start, Wait,
 };
 
 use super::objects::{Advance, bad_descriptor, count, too_many_threads};
@@ -429,6 +429,79 @@ impl Os for SimulatedOs {
             Ok(ready)
         })
         .await
+    }
+
+    fn listen(&self, address: &Address) -> io::Result<(DescriptorNumber, Address)> {
+        let listener = with_kernel(|kernel| kernel.listen(address))?;
+        Ok((DescriptorNumber(listener), address.clone()))
+    }
+
+    fn accept(
+        &self,
+        listener: &DescriptorNumber,
+        site: Site,
+    ) -> impl Future<Output = io::Result<DescriptorNumber>> {
+        let descriptor = listener.0;
+        wait_step(Request::Accept { descriptor }, site, move |kernel, _| {
+            let (accepted, result) = kernel.accept(descriptor);
+            kernel.note(result, 0);
+            accepted.map(DescriptorNumber)
+        })
+    }
+
+    fn connect(
+        &self,
+        address: &Address,
+        _: Wait,
+        site: Site,
+    ) -> impl Future<Output = io::Result<DescriptorNumber>> {
+        let address = address.clone();
+        step(Request::Connect, site, move |kernel, _| {
+            let (connected, result) = kernel.connect(&address);
+            kernel.note(result, 0);
+            connected.map(DescriptorNumber)
+        })
+    }
+
+    fn send(
+        &self,
+        socket: &DescriptorNumber,
+        buffer: &[u8],
+        wait: Wait,
+        site: Site,
+    ) -> impl Future<Output = io::Result<usize>> {
+        let descriptor = socket.0;
+        let request = Request::Send { descriptor, bytes: count(buffer.len()), wait };
+        wait_step(request, site, move |kernel, grant| {
+            let Some(PipeEnd::Socket(pair, side)) = kernel.end_of(descriptor) else {
+                kernel.note(StepResult::BadDescriptor, 0);
+                return Err(bad_descriptor());
+            };
+            if kernel.finds_nothing(grant) {
+                kernel.note(StepResult::Unavailable, 0);
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            let (advance, result) = kernel.send((pair, side), buffer, 0, grant);
+            kernel.note(result, count(site.offset + buffer.len()));
+            match advance {
+                Advance::Returned(result) => result,
+                Advance::Goes(moved) => Ok(moved),
+            }
+        })
+    }
+
+    /// Every process here belongs to one user.
+    fn peer_is_same_user(&self, socket: &DescriptorNumber) -> io::Result<bool> {
+        match with_kernel(|kernel| kernel.end_of(socket.0)) {
+            Some(PipeEnd::Socket(..)) => Ok(true),
+            _ => Err(bad_descriptor()),
+        }
+    }
+
+    /// The same in each run: nobody here guesses.
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        with_kernel(|kernel| kernel.random(bytes));
+        Ok(())
     }
 
     fn close(

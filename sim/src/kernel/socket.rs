@@ -22,13 +22,20 @@ pub struct KernelStream {
     bytes: [VecDeque<u8>; 2],
 }
 
+impl KernelStream {
+    /// Without a byte under way.
+    pub(super) fn new(stream: Stream) -> Self {
+        Self { stream, bytes: Default::default() }
+    }
+}
+
 impl Kernel {
     /// Makes a pair for the current process: the numbers of its descriptors.
     pub(crate) fn socket_pair(&mut self) -> (usize, usize) {
         let mut stream = Stream::new(SEND_BUFFER);
         stream.open(Side::First);
         stream.open(Side::Second);
-        self.streams.push(KernelStream { stream, bytes: Default::default() });
+        self.streams.push(KernelStream::new(stream));
         let index = self.streams.len() - 1;
         let process = self.process_of(self.current);
         let descriptors = &mut self.processes[usize::from(process.0)].descriptors;
@@ -137,6 +144,7 @@ impl Kernel {
                 Some(PipeEnd::Reader(pipe)) => self.pipes[pipe].pipe.is_readable(),
                 Some(PipeEnd::Writer(pipe)) => self.pipes[pipe].pipe.readers() == 0,
                 Some(PipeEnd::Socket(index, side)) => self.is_receivable((index, side)),
+                Some(PipeEnd::Listener(listener)) => self.is_acceptable(listener),
                 // The wait fails.
                 None => true,
             },

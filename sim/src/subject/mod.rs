@@ -11,8 +11,10 @@ use midput_real::timeout::Timeout;
 use crate::kernel::Cells;
 
 mod classic;
+mod manager;
 
 pub use classic::Classic;
+pub use manager::Manager;
 
 /// How a queue of a program is made.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,11 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
     /// # Errors
     /// What the system says.
     fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self>;
+
+    /// What the main process does before its first operation, in steps where it likes.
+    fn begin(&self) -> impl Future<Output = ()> {
+        async {}
+    }
 
     /// The kernel objects that a child must inherit to use the queue, in an order of its own.
     ///

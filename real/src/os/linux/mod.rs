@@ -11,6 +11,7 @@ mod monitor;
 mod poll;
 mod process;
 mod semaphore;
+mod socket;
 mod thread;
 
 pub use descriptor::Descriptor;
@@ -21,6 +22,7 @@ pub use thread::Thread;
 
 pub use inherited::inherited_start;
 pub use process::allow_start;
+pub(crate) use process::ignore_interrupts;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -28,7 +30,9 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use super::{Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait};
+use super::{
+    Address, Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
+};
 
 /// The process that runs on Linux.
 ///
@@ -96,6 +100,36 @@ impl Os for Linux {
         _: Site,
     ) -> io::Result<Vec<bool>> {
         poll::any(awaited, wait)
+    }
+
+    fn listen(&self, address: &Address) -> io::Result<(Descriptor, Address)> {
+        socket::listen(address)
+    }
+
+    async fn accept(&self, listener: &Descriptor, _: Site) -> io::Result<Descriptor> {
+        socket::accept(&*listener.open()?)
+    }
+
+    async fn connect(&self, address: &Address, wait: Wait, _: Site) -> io::Result<Descriptor> {
+        socket::connect(address, wait)
+    }
+
+    async fn send(
+        &self,
+        socket: &Descriptor,
+        buffer: &[u8],
+        wait: Wait,
+        _: Site,
+    ) -> io::Result<usize> {
+        socket::send(&*socket.open()?, buffer, wait)
+    }
+
+    fn peer_is_same_user(&self, socket: &Descriptor) -> io::Result<bool> {
+        socket::peer_is_same_user(&*socket.open()?)
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        socket::random(bytes)
     }
 
     async fn close(&self, end: &Descriptor, _: Site) -> io::Result<()> {

@@ -39,7 +39,7 @@ pub(super) fn any(awaited: &[Awaited<'_, Linux>], wait: Wait) -> io::Result<Vec<
 }
 
 /// Waits until one of them is ready; whether one is.
-fn ready(polled: &mut [PollFd<'_>], wait: Wait) -> io::Result<bool> {
+pub(super) fn ready(polled: &mut [PollFd<'_>], wait: Wait) -> io::Result<bool> {
     loop {
         let limit = match wait {
             Wait::Forever => None,

@@ -148,6 +148,15 @@ fn message(start: &Start) -> io::Result<File> {
     Ok(file)
 }
 
+/// SIGINT, which a terminal sends to all processes of its foreground, does nothing to this one.
+pub(crate) fn ignore_interrupts() -> io::Result<()> {
+    // SAFETY: no handler is installed, so that nothing runs when the signal comes.
+    match unsafe { libc::signal(libc::SIGINT, libc::SIG_IGN) } {
+        libc::SIG_ERR => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
+}
+
 /// Ends this process at once: no finalizer, no flush.
 pub(super) fn exit(code: i32) -> ! {
     // SAFETY: nothing runs in this process afterwards.
