@@ -32,7 +32,7 @@ actions of the model, N steps of the code, by the command with that letter. -: i
 /// What the table will have, and does not have.
 const NOT_YET: [(&str, &str); 4] = [
     ("G11 of any class", "no history is judged by it; midput check pipe/sender-killed shows H12"),
-    ("manager", "it is being built"),
+    ("manager", "no scenario has one; tests/manager_hazards.rs explores its model"),
     ("robust", "it is not built"),
     ("cpython", "nothing drives it yet"),
 ];
