@@ -1,20 +1,25 @@
 //! The matrix: what the README shows is what the command prints, and what it rests on.
 
+use std::process::Command;
+
 use midput_model::program::QueueKind;
 use midput_scenarios::builtin;
 use midput_sim::matrix::{Cell, Cells, Class, MatrixOptions, matrix};
-use support::{midput, root, text};
 
-mod support;
+/// The status of the command and what it printed.
+fn midput(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_midput"));
+    let output = command.args(arguments).env("NO_COLOR", "1").output().unwrap();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap())
+}
 
 #[test]
 fn the_readme_shows_the_matrix_as_printed() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let readme = include_str!("../README.md");
     let block = readme.split("$ cargo run --release -- matrix\n").nth(1).unwrap();
     let shown = block.split("```").next().unwrap();
-    let output = midput(root(), &["matrix"]);
-    let printed = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let (status, printed) = midput(&["matrix"]);
+    assert_eq!(status, Some(0), "{printed}");
     assert!(shown == printed, "the README must show:\n{printed}");
 }
 
@@ -39,7 +44,7 @@ fn too_few_states_leave_it_undecided_and_say_so() {
     assert!(matches!(rows[0].1.model, Cell::Undecided(_)), "{:?}", rows[0]);
     assert_eq!(rows[0].1.sim, Cell::Holds(4), "one case of each scenario");
     assert_eq!(rows[9].1, Cells { model: Cell::NotJudged, sim: Cell::NotJudged });
-    let output = midput(root(), &["matrix", "--states", "20", "--cases", "1"]);
-    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
-    assert!(text(&output.stdout).contains("states_max = 20 was reached"));
+    let (status, printed) = midput(&["matrix", "--states", "20", "--cases", "1"]);
+    assert_eq!(status, Some(3), "{printed}");
+    assert!(printed.contains("states_max = 20 was reached"), "{printed}");
 }
