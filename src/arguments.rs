@@ -47,6 +47,11 @@ pub(crate) enum Command {
     Trace(Trace),
     /// Visit every state of a scenario's model: outcomes and shortest counterexamples.
     Explore(Explore),
+    /// Which guarantee holds for which class of queue: in the model and in the simulated kernel, with
+    /// and without kills, each violation with its smallest case.
+    Matrix(Matrix),
+    /// Say what a hazard, a guarantee, a rule or a step is, what to do, and where it is tested.
+    Explain(Explain),
     /// Join the reports of shards to the report of the whole, and end as `check` would have.
     Merge(Merge),
     /// List scenarios, kill sites, hazards, guarantees or kept cases.
@@ -133,6 +138,22 @@ pub(crate) struct Reports {
     /// Write a JUnit file; `-` as for `--report`.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Matrix {
+    /// Visit at most so many states of one model.
+    #[arg(long, default_value_t = 2_000_000)]
+    pub states: usize,
+    /// So many simulated cases for each scenario.
+    #[arg(long, default_value_t = 256)]
+    pub cases: u64,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Explain {
+    /// `H3`, `G6`, `WF4`, or a step such as `write-body`; without it, what there is.
+    pub id: Option<String>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -12,10 +12,12 @@ mod arguments;
 mod case_file;
 mod check;
 mod exit;
+mod explain;
 mod explore;
 mod inspect;
 mod junit;
 mod list;
+mod matrix;
 mod merge;
 mod print;
 mod replay;
@@ -73,6 +75,8 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         Some(Command::Shrink(arguments)) => shrink::shrink(&arguments, settings),
         Some(Command::Trace(trace)) => replay::trace(&trace, settings),
         Some(Command::Explore(explore)) => explore::explore(&explore),
+        Some(Command::Matrix(arguments)) => Ok(matrix::matrix(&arguments)),
+        Some(Command::Explain(arguments)) => explain::explain(&arguments),
         Some(Command::Merge(merge)) => merge::merge(&merge, settings, color),
         Some(Command::List(list)) => list::list(&list),
         Some(Command::Inspect(arguments)) => inspect::inspect(&arguments),

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use midput_scenarios::Topic;
 use midput_sim::case::Case;
 use midput_sim::subject::Classic;
 use midput_sim::sweep::Runner;
@@ -221,6 +222,8 @@ fn bad_input_is_answered_by_name_with_status_2() {
         (&["check", "--budget", "30"], "30s"),
         (&["check", "--shard", "3/2"], "m/n"),
         (&["check", "--strategy", "exhaustive"], "midput explore SCENARIO --code"),
+        (&["explain", "wirte-body"], "did you mean 'write-body'?"),
+        (&["explain", "everything"], "'midput explain' lists what there is"),
         (&["replay", "no-such.case"], "no-such.case"),
         (&["replay", "last"], "no case has failed yet"),
         (&["nonsense", "--flag"], "--flag"),
@@ -296,6 +299,12 @@ fn lists_and_explorations_answer() {
         (&["list", "hazards"], "reader-stuck-past-timeout"),
         (&["list", "guarantees"], "G11"),
         (&["explore", "join-unflushed/deadlocks"], "violated"),
+        (&["explain"], "guarantees"),
+        (&["explain", "H3"], "reader-stuck-past-timeout"),
+        (&["explain", "frame-torn"], "what to do"),
+        (&["explain", "g6"], "midput explore bounded-full/slot-leak-after-kill --traces"),
+        (&["explain", "Q19"], "left out"),
+        (&["explain", "write-body"], "midput check kill-mid-put/large-200kB-one-producer"),
         (&["--help"], "replay"),
         (&["check", "--help"], "--seed"),
         (&["check", "--help"], "--strategy"),
@@ -304,6 +313,30 @@ fn lists_and_explorations_answer() {
         let out = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", text(&output.stderr));
         assert!(out.contains(hint), "{arguments:?}: {out}");
+    }
+}
+
+#[test]
+fn everything_that_has_an_id_is_explained() {
+    let hazards = std::fs::read_to_string(root().join("tests/hazards.rs")).unwrap();
+    for topic in Topic::all() {
+        let id = topic.to_string();
+        let output = midput(root(), &["explain", &id]);
+        let out = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{id}: {}", text(&output.stderr));
+        assert!(out.starts_with(&id) && out.lines().count() > 1, "{out}");
+        assert!(out.lines().all(|line| line.chars().count() <= 100), "{out}");
+        match topic {
+            Topic::Hazard(hazard) if hazard.scenario().is_some() => {
+                let test = out.rsplit("tests/hazards.rs ").next().unwrap().trim();
+                assert!(hazards.contains(&format!("hazard!({test}, {id});")), "{out}");
+            }
+            Topic::Rule(_) => {
+                let where_tested = ["  tested by ", "  left out ", "  not yet "];
+                assert!(where_tested.iter().any(|label| out.contains(label)), "{out}");
+            }
+            Topic::Hazard(_) | Topic::Guarantee(_) | Topic::Step(_) => {}
+        }
     }
 }
 

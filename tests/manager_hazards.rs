@@ -83,6 +83,7 @@ fn shortest(text: &str, environment: &Environment, is_it: fn(&Harm) -> bool) -> 
     text
 }
 
+/// `MQ4` of the classic form; the closed one does without.
 #[test]
 fn h14_an_item_is_swallowed_by_a_dead_client() {
     let text = r#"
@@ -99,6 +100,7 @@ victims = ["P1"]
     insta::assert_snapshot!(shortest(text, &killing(1), |harm| harm.swallowed.is_some()));
 }
 
+/// `MQ4` of the classic form; the closed one does without.
 #[test]
 fn h15_a_put_is_done_after_its_process_died() {
     let text = r#"
@@ -116,6 +118,7 @@ victims = ["P1"]
     insta::assert_snapshot!(shortest(text, &killing(1), |harm| harm.ghost.is_some()));
 }
 
+/// `MQ7` of the classic form; the closed one does without.
 #[test]
 fn mq7_an_answer_is_taken_for_the_next_call_s() {
     let text = r#"

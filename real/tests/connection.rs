@@ -368,7 +368,7 @@ fn an_end_of_a_duplex_pipe_takes_the_same_steps() {
     assert_eq!(os.take("main"), steps);
 }
 
-/// Both directions at once, in messages that no buffer holds whole.
+/// Both ends read and write (`CN1`): both directions at once, in messages that no buffer holds whole.
 #[test]
 fn a_duplex_pipe_carries_large_messages_both_ways_at_once() {
     let (here, there) = connection::duplex_pipe(Linux).unwrap();

@@ -5,14 +5,15 @@
 mod recorder;
 
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::Duration;
 
 use midput_real::classic::{self, GetError};
 use midput_real::os::linux::Linux;
 use midput_real::process::{self, ThisProcess};
 use midput_real::{
-    Connection, DecodeError, Process, Queue, ReceiveError, StartError, Timeout, block_on,
-    duplex_pipe, pipe, wait, workers,
+    CloseError, Connection, DecodeError, Process, Queue, ReceiveError, StartError, Timeout,
+    block_on, duplex_pipe, pipe, wait, workers,
 };
 
 /// Reached only where something hangs.
@@ -118,6 +119,8 @@ fn workers_serve_queues() {
     assert_eq!(numbers.qsize().unwrap(), 0);
 }
 
+/// What a process has put is sent before it ends, and joining it looks, waits so long or waits for it
+/// (`LC6`, `LC9`).
 fn leaving_sends_more_than_a_pipe_holds() {
     for worker in [false, true] {
         let queue = Queue::new(0).unwrap();
@@ -127,12 +130,14 @@ fn leaving_sends_more_than_a_pipe_holds() {
         } else {
             Process::start(put_and_leave, argument).unwrap()
         };
-        assert_eq!(process.join_timeout(Duration::ZERO).unwrap(), None, "it cannot leave (LC9)");
+        assert_eq!(process.join_timeout(Duration::ZERO).unwrap(), None, "it cannot leave");
         assert_eq!(queue.get_timeout(LONG).unwrap(), vec![7; 300_000]);
         assert_eq!(process.join_timeout(LONG).unwrap(), Some(if worker { 4 } else { 3 }));
     }
 }
 
+/// The code is minus the signal, there is none before the end, and who was reaped is not signalled
+/// (`LC4`, `LC5`).
 fn signals_end_a_process() {
     for (signal, code) in [(Process::kill as fn(&Process) -> _, -9), (Process::terminate, -15)] {
         let (receiver, ready) = pipe().unwrap();
@@ -191,6 +196,7 @@ fn a_spoiled_connection_stays_so_in_a_child() {
     assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
 }
 
+/// A panic, an unknown worker and an argument that is none are code 1 (`LC4`).
 fn failures_have_codes() {
     let process = Process::start(panics, ()).unwrap();
     assert_eq!(process.join_timeout(LONG).unwrap(), Some(1));
@@ -230,6 +236,7 @@ fn what_is_inherited_goes_no_further() {
     assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
 }
 
+/// In this order (`LC1`).
 fn leaving_tells_feeders_joins_children_and_then_feeders() {
     let os = recorder::Recorder::new(false, 0);
     let this = ThisProcess::new(os);
@@ -251,9 +258,66 @@ fn leaving_tells_feeders_joins_children_and_then_feeders() {
     });
 }
 
+/// Ends while a thread of its own waits in `get`, with the lock of the readers.
+fn leave_a_thread_in_get(queue: Queue<u64>) {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        tell.send(rustix::thread::gettid()).unwrap();
+        queue.get().unwrap();
+    });
+    let call = format!("/proc/self/task/{}/syscall", told.recv().unwrap());
+    let reads = format!("{} ", libc::SYS_read);
+    while !std::fs::read_to_string(&call).unwrap().starts_with(&reads) {
+        std::thread::yield_now();
+    }
+}
+
+/// An exit in good order takes the lock along with a thread that nobody waits for (`LC10`, `X12`).
+fn a_thread_left_in_get_takes_the_lock_along() {
+    let queue = Queue::new(1).unwrap();
+    let process = Process::start(leave_a_thread_in_get, queue.clone()).unwrap();
+    assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
+    queue.put(5).unwrap();
+    while queue.empty().unwrap() {
+        std::thread::yield_now();
+    }
+    let got = queue.get_timeout(Duration::from_millis(50));
+    assert!(matches!(got, Err(GetError::Empty)), "{got:?}");
+}
+
+/// A daemon that tries to start a process, and says whether that was refused.
+fn start_from_a_daemon(refused: Queue<bool>) {
+    let started = Process::start(nothing, ());
+    refused.put(matches!(started, Err(StartError::Daemonic))).unwrap();
+}
+
+/// The handle is given up only after the end, and comes back before it; daemons have no children
+/// (`LC7`).
+fn a_process_is_closed_after_its_end_and_daemons_have_no_children() {
+    let (_receiver, ready) = pipe().unwrap();
+    let (blocked, _never) = pipe().unwrap();
+    let process = Process::start(wait_for_ever, (ready, blocked)).unwrap();
+    assert!(process.is_alive().unwrap());
+    let Err(CloseError::Running(process)) = process.close() else { panic!("closed while it ran") };
+    process.kill().unwrap();
+    assert_eq!(process.join_timeout(LONG).unwrap(), Some(-9));
+    assert!(!process.is_alive().unwrap());
+    process.close().unwrap();
+
+    let refused = Queue::new(0).unwrap();
+    let daemon = Process::start_daemon(start_from_a_daemon, refused.clone()).unwrap();
+    assert!(refused.get_timeout(LONG).unwrap());
+    assert_eq!(daemon.join_timeout(LONG).unwrap(), Some(0));
+}
+
 fn nothing(_: ()) {}
 
-const TESTS: [(&str, fn()); 10] = [
+const TESTS: [(&str, fn()); 12] = [
+    (
+        "a_process_is_closed_after_its_end_and_daemons_have_no_children",
+        a_process_is_closed_after_its_end_and_daemons_have_no_children,
+    ),
+    ("a_thread_left_in_get_takes_the_lock_along", a_thread_left_in_get_takes_the_lock_along),
     ("what_is_inherited_goes_no_further", what_is_inherited_goes_no_further),
     (
         "leaving_tells_feeders_joins_children_and_then_feeders",
@@ -277,6 +341,8 @@ fn main() {
         square,
         put_and_leave,
         wait_for_ever,
+        leave_a_thread_in_get,
+        start_from_a_daemon,
         doubles,
         can_only_send,
         panics,

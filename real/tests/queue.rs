@@ -3,12 +3,13 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use midput_real::classic::Queue;
+use midput_real::classic::{JoinableQueue, Queue};
 use midput_real::codec::{Bytes, Codec, CodecError};
 use midput_real::os::linux::Linux;
 use midput_real::process::ThisProcess;
 use midput_real::{
-    FeederError, GetError, NotClosed, PollError, PutError, SendError, Timeout, block_on,
+    FeederError, GetError, NotClosed, PollError, PutError, SendError, TaskDoneError, Timeout,
+    block_on,
 };
 
 const SOON: Timeout = Timeout::After(Duration::from_millis(20));
@@ -21,6 +22,7 @@ fn queue<C: Codec<Vec<u8>>>(maxsize: usize) -> (ThisProcess<Linux>, Queue<Vec<u8
     (this, queue)
 }
 
+/// Frames of one write and of two, and one of no bytes at all (`WF2`, `WF6`, `O1`).
 #[test]
 fn what_was_put_first_is_got_first_whatever_its_size() {
     let (this, queue) = queue::<Bytes>(0);
@@ -89,7 +91,8 @@ fn closing_ends_the_use_here_and_joining_sends_what_is_left() {
         queue.join_thread().await.unwrap();
         let error = errors.try_recv().unwrap();
         assert!(matches!(error, FeederError::Send(SendError::Io(_))), "{error}");
-        assert_eq!(queue.qsize().await.unwrap(), 0, "the slot of what was not sent (Q6)");
+        // The slot of what was not sent is free (Q6).
+        assert_eq!(queue.qsize().await.unwrap(), 0);
         assert!(matches!(queue.empty().await, Err(PollError::Closed)));
         assert_ne!(queue.handle().unwrap(), kept, "closed ends are named as such");
         this.leave().await;
@@ -137,6 +140,7 @@ impl Codec<Vec<u8>> for NotEmpty {
     }
 }
 
+/// Encoding fails in the feeder, and decoding with the item taken and its slot free (`Q6`, `Q11`).
 #[test]
 fn an_item_that_cannot_be_encoded_is_reported_and_its_slot_is_free_again() {
     let (this, queue) = queue::<NotEmpty>(1);
@@ -155,6 +159,59 @@ fn an_item_that_cannot_be_encoded_is_reported_and_its_slot_is_free_again() {
     });
 }
 
+/// An item that its feeder could not send gives its slot back and stays counted: somebody has to
+/// report it, or `join` never ends (`JQ5`).
+#[test]
+fn an_item_that_was_not_sent_stays_counted() {
+    let this = ThisProcess::new(Linux);
+    let queue = JoinableQueue::<Vec<u8>, Linux, NotEmpty>::create(&this, 1).unwrap();
+    let (told, errors) = mpsc::channel();
+    queue.uncounted().on_feeder_error(move |error| told.send(error.to_string()).unwrap());
+    block_on(async {
+        queue.put(Vec::new(), Timeout::Never).await.unwrap();
+        errors.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!(queue.uncounted().qsize().await.unwrap(), 0);
+        queue.put(b"a".to_vec(), Timeout::NoWait).await.unwrap();
+        assert_eq!(queue.uncounted().get(LONG).await.unwrap(), b"a");
+        for _ in 0..2 {
+            queue.task_done().await.unwrap();
+        }
+        assert!(matches!(queue.task_done().await, Err(TaskDoneError::TooMany)));
+        queue.join().await.unwrap();
+        this.leave().await;
+    });
+}
+
+/// Panics instead of refusing.
+struct Panics;
+
+impl Codec<Vec<u8>> for Panics {
+    fn encode(item: Vec<u8>) -> Result<Vec<u8>, CodecError> {
+        assert!(!item.is_empty(), "on purpose: the feeder is to die");
+        Ok(item)
+    }
+
+    fn decode(payload: Vec<u8>) -> Result<Vec<u8>, CodecError> {
+        Ok(payload)
+    }
+}
+
+/// A feeder that died is not started again: what is put later has a slot and is never sent, and
+/// leaving waits for nobody (`Q7`).
+#[test]
+fn a_feeder_that_died_sends_no_more() {
+    let (this, queue) = queue::<Panics>(2);
+    block_on(async {
+        queue.put(Vec::new(), Timeout::Never).await.unwrap();
+        queue.put(b"a".to_vec(), Timeout::NoWait).await.unwrap();
+        assert!(matches!(queue.get(SOON).await, Err(GetError::Empty)));
+        assert_eq!(queue.qsize().await.unwrap(), 2);
+        assert!(matches!(queue.put(b"b".to_vec(), SOON).await, Err(PutError::Full(_))));
+        this.leave().await;
+    });
+}
+
+/// By inheritance only, and with a bound that a semaphore can count (`Q1`, `Q2`).
 #[test]
 fn a_queue_travels_only_with_the_start_of_a_process() {
     let queue = midput_real::Queue::<u8>::new(0).unwrap();

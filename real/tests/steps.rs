@@ -28,6 +28,7 @@ fn recorded(os: Recorder, maxsize: usize) -> (ThisProcess<Recorder>, Recorded) {
     (this, queue)
 }
 
+/// The first put alone starts the feeder (`Q5`).
 #[test]
 fn putting_and_getting() {
     let os = Recorder::new(false, 0);
@@ -59,6 +60,8 @@ fn putting_and_getting() {
     });
 }
 
+/// Closing tells the feeder, joining waits for it, each once; leaving waits for threads first and
+/// then does both for every queue (`Q14`, `Q15`, `LC1`, `LC2`).
 #[test]
 fn closing_joining_and_leaving() {
     let os = Recorder::new(false, 0);
@@ -89,6 +92,26 @@ fn closing_joining_and_leaving() {
     });
 }
 
+/// The slot that a put took before it failed stays taken (`Q4`).
+#[test]
+fn a_put_without_a_thread_keeps_its_slot() {
+    let os = Recorder::new(false, 0);
+    let (this, queue) = recorded(os, 1);
+    let queue = queue.with_feeder_named("refused");
+    block_on(async {
+        let error = queue.put(b"a".to_vec(), Timeout::Never).await.unwrap_err();
+        assert!(matches!(error, PutError::Feeder { .. }), "{error:?}");
+        assert_eq!(error.into_item().unwrap(), b"a");
+        let steps = "put sem.acquire notempty.lock feeder.start notempty.unlock";
+        assert_eq!(os.take("main"), steps);
+        assert_eq!(queue.qsize().await.unwrap(), 1);
+        assert!(queue.empty().await.unwrap());
+        assert!(matches!(queue.put(Vec::new(), Timeout::NoWait).await, Err(PutError::Full(_))));
+        this.leave().await;
+    });
+}
+
+/// The feeder is told all the same, and nobody waits for it (`Q16`).
 #[test]
 fn cancelling_before_and_after_the_first_put() {
     for before in [true, false] {
@@ -109,6 +132,7 @@ fn cancelling_before_and_after_the_first_put() {
     }
 }
 
+/// One write up to 16384 bytes, two above (`WF2`).
 #[test]
 fn the_feeder_sends_each_size_in_its_writes() {
     let os = Recorder::new(false, 0);
@@ -135,6 +159,8 @@ fn the_feeder_sends_each_size_in_its_writes() {
     });
 }
 
+/// The feeder goes on after an error (`Q6`); a read that fails gives the lock back and no slot
+/// (`Q11`).
 #[test]
 fn a_write_that_fails_gives_lock_and_slot_back_and_starts_over() {
     let os = Recorder::new(false, 0);
@@ -160,6 +186,7 @@ fn a_write_that_fails_gives_lock_and_slot_back_and_starts_over() {
     });
 }
 
+/// Every wait is tried again, every read goes on (`SL1`, `WF4`).
 #[test]
 fn interruptions_and_short_reads_change_nothing_but_the_reads() {
     let os = Recorder::new(true, 3);
@@ -177,6 +204,7 @@ fn interruptions_and_short_reads_change_nothing_but_the_reads() {
     });
 }
 
+/// `JQ1`, `JQ2`, `JQ3`, and `K2` where nobody sleeps.
 #[test]
 fn counting_what_is_to_be_done() {
     let os = Recorder::new(false, 0);
@@ -186,21 +214,23 @@ fn counting_what_is_to_be_done() {
         queue.put(b"abc".to_vec(), Timeout::Never).await.unwrap();
         let first = "put sem.acquire notempty.lock cond.acquire feeder.start buffer.append \
                      unfinished.release notempty.notify cond.release notempty.unlock";
-        assert_eq!(os.take("main"), first, "JQ1");
+        assert_eq!(os.take("main"), first);
         queue.uncounted().get(Timeout::Never).await.unwrap();
         os.take("main");
         queue.task_done().await.unwrap();
         let last = "cond.acquire unfinished.acquire unfinished.value wait.check woken.drain \
                     sleeping.acquire cond.release";
-        assert_eq!(os.take("main"), last, "JQ2, K2");
+        assert_eq!(os.take("main"), last);
         assert!(matches!(queue.task_done().await, Err(TaskDoneError::TooMany)));
         assert_eq!(os.take("main"), "cond.acquire unfinished.acquire cond.release");
         queue.join().await.unwrap();
-        assert_eq!(os.take("main"), "cond.acquire unfinished.value cond.release", "JQ3");
+        assert_eq!(os.take("main"), "cond.acquire unfinished.value cond.release");
         this.leave().await;
     });
 }
 
+/// A sleeper counts itself, sleeps without the lock, says that it is awake and takes the lock again
+/// (`K1`); who wakes it waits for that (`K2`).
 #[test]
 fn waiting_for_what_is_to_be_done() {
     let os = Recorder::new(false, 0);
@@ -215,23 +245,29 @@ fn waiting_for_what_is_to_be_done() {
         let body = move || async move { joiner.join().await.unwrap() };
         this.thread_start("feed", body).await.unwrap();
         // A thread of the recorder is told by its name: it stands as `feed` does.
-        let asleep = || {
-            let steps = os.take("feed");
-            steps.contains("cond.release")
+        let wait_for = |end: &str| {
+            let mut taken = String::new();
+            while !taken.ends_with(end) {
+                std::thread::yield_now();
+                taken = [taken, os.take("feed")].join(" ").trim().to_owned();
+            }
+            taken
         };
-        while !asleep() {
-            std::thread::yield_now();
-        }
+        let asleep = "cond.acquire unfinished.value sleeping.release cond.release wait.acquire";
+        assert!(wait_for("wait.acquire").ends_with(asleep));
         queue.task_done().await.unwrap();
         queue.task_done().await.unwrap();
         let steps = os.take("main");
         let woken = "unfinished.value wait.check woken.drain sleeping.acquire wait.release \
                      sleeping.acquire woken.acquire wait.drain cond.release";
-        assert!(steps.ends_with(woken), "K2: {steps}");
+        assert!(steps.ends_with(woken), "{steps}");
+        let awake = "woken.release cond.acquire cond.release";
+        assert_eq!(wait_for("cond.release"), awake);
         this.leave().await;
     });
 }
 
+/// `SQ1`, `SQ2` and `SQ3`, step by step.
 #[test]
 fn a_pipe_with_two_locks() {
     let os = Recorder::new(false, 0);
@@ -239,7 +275,7 @@ fn a_pipe_with_two_locks() {
     let queue = SimpleQueue::<Vec<u8>, Recorder, Bytes>::create(&this).unwrap();
     block_on(async {
         queue.put(b"abc".to_vec()).await.unwrap();
-        assert_eq!(os.take("main"), "encode wlock.acquire write-frame wlock.release", "SQ1");
+        assert_eq!(os.take("main"), "encode wlock.acquire write-frame wlock.release");
         assert!(!queue.empty().await.unwrap());
         assert_eq!(os.take("main"), "empty.poll");
         assert_eq!(queue.get().await.unwrap(), b"abc");
@@ -247,7 +283,7 @@ fn a_pipe_with_two_locks() {
         assert!(queue.empty().await.unwrap());
         os.take("main");
         queue.close().await.unwrap();
-        assert_eq!(os.take("main"), "reader.close writer.close", "SQ3");
+        assert_eq!(os.take("main"), "reader.close writer.close");
         assert!(matches!(queue.put(Vec::new()).await, Err(SimplePutError::HandleClosed)));
         assert!(matches!(queue.get().await, Err(SimpleGetError::HandleClosed)));
         assert!(matches!(queue.empty().await, Err(PollError::Closed)));

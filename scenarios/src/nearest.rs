@@ -19,7 +19,10 @@ pub(crate) fn one_of<'word>(
 
 /// The words that are nearest to `text`, if any are near: at most a third of its letters differ,
 /// or one letter in a short one.
-fn nearest<'word>(text: &str, words: impl IntoIterator<Item = &'word str>) -> Vec<&'word str> {
+pub(crate) fn nearest<'word>(
+    text: &str,
+    words: impl IntoIterator<Item = &'word str>,
+) -> Vec<&'word str> {
     let limit = (text.chars().count() / 3).max(1);
     let near: Vec<(usize, &str)> = words
         .into_iter()

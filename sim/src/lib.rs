@@ -6,6 +6,7 @@ pub mod counterexample;
 pub mod host;
 pub mod keep;
 pub mod kernel;
+pub mod matrix;
 pub mod mutation;
 mod payload;
 pub mod schedule;

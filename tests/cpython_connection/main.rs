@@ -81,6 +81,7 @@ fn values() -> BTreeMap<&'static str, Value> {
     ])
 }
 
+/// Payloads that are pickles of plain data (`WF11`, `CN6`).
 #[test]
 fn values_go_both_ways_through_pickle() {
     with_each(|peer, _| {

@@ -67,6 +67,7 @@ fn h15_a_put_of_a_dead_client_is_never_done() {
     assert_eq!(queue.get().unwrap(), 3);
 }
 
+/// And harms nobody else (`MQ5`).
 fn a_client_may_die_anywhere_in_the_protocol() {
     let key = b"known to the test".to_vec();
     let settings =
@@ -148,6 +149,7 @@ fn kills_in_a_storm_lose_and_double_nothing() {
     assert!(killed > 0, "nobody was killed in time");
 }
 
+/// Those that wait and those that come later (`MQ6`).
 fn calls_end_when_the_server_is_killed() {
     let manager = Manager::start().unwrap();
     let queue = manager.queue::<u8>(0).unwrap();

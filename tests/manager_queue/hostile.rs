@@ -34,6 +34,7 @@ fn works(queue: &ManagerQueue<u8>) {
     assert_eq!(queue.get().unwrap(), 7);
 }
 
+/// Whoever does not know the key, and what is no call, is refused (`MQ1`, `MQ2`).
 fn bad_frames_are_refused() {
     let (manager, queue, key) = start();
     let protocol = Message::Answer(Answer::Refused(Refusal::Protocol));

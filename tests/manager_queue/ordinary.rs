@@ -55,6 +55,7 @@ fn many_clients_put_and_get_in_order() {
     assert!(queue.empty().unwrap());
 }
 
+/// Sizes are exact, and what was put is there at once (`MQ3`).
 fn it_holds_no_more_than_its_bound() {
     let manager = Manager::start().unwrap();
     let queue = manager.queue(2).unwrap();
@@ -95,6 +96,7 @@ fn timeouts_hold_and_say_what_is_so() {
     assert!(queue.empty().unwrap());
 }
 
+/// What the server refuses is the caller's error (`MQ2`).
 fn tasks_are_counted() {
     let manager = Manager::start().unwrap();
     let queue = manager.queue(0).unwrap();
@@ -144,6 +146,7 @@ fn it_works_over_tcp() {
     assert_eq!(queue.get_timeout(LONG).unwrap(), "ham");
 }
 
+/// The socket is in a private folder (`MQ1`).
 fn only_its_user_can_enter_the_directory() {
     use std::os::unix::fs::MetadataExt;
     let manager = Manager::start().unwrap();

@@ -89,6 +89,7 @@ mod tests {
         assert_eq!(semaphore.value(), u32::MAX - 1);
     }
 
+    /// Whoever posts, the maximum is the bound (`SL2`).
     #[test]
     fn a_first_value_above_the_maximum_can_only_be_taken() {
         let mut semaphore = Semaphore::new(2, 1);

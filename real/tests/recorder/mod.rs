@@ -228,6 +228,10 @@ impl Os for Recorder {
         B: Future<Output = ()> + 'static,
     {
         self.step(site);
+        // No thread of this name can be started.
+        if name == "refused" {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
         Linux.thread_start(name, body, site).await
     }
 

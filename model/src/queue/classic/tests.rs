@@ -184,6 +184,58 @@ fn a_get_that_may_wait_a_limited_time_ends_with_an_item_or_empty() {
     assert_eq!(results(Time::Any), [item, empty]);
 }
 
+/// The same program with a queue that counts tasks.
+fn joinable(mut program: Program) -> Program {
+    program.queues[0].kind = QueueKind::Joinable;
+    program
+}
+
+const TASK_DONE: Operation = Operation::TaskDone { queue: QUEUE };
+const JOIN_QUEUE: Operation = Operation::JoinQueue { queue: QUEUE };
+
+/// The joiner sleeps before the only task is done, and another item may be put before it has come
+/// back: it does not look again, so that everybody ends (`JQ3`, `O5`).
+#[test]
+fn who_joins_a_queue_looks_once() {
+    let limited = Timeout::Milliseconds(100);
+    let asleep = Operation::Join { process: ProcessId(1), timeout: limited };
+    let main = [start(1), put(0), asleep, get(Timeout::Never), TASK_DONE, put(1), join(1)];
+    let program = joinable(program(2, &[(0, 16), (0, 16)], &[&main, &[JOIN_QUEUE]]));
+    let machine = Classic::new(program, Environment::default());
+    let joiner = machine.program().lane_of(ProcessId(1), 0);
+    let mut late = 0;
+    explore(&machine, Limits::default(), |visit| {
+        let tasks = visit.state.queue(QUEUE).tasks.as_ref().unwrap();
+        let came_back = visit.state.lane(joiner).point == Point::TasksUnlock;
+        late += usize::from(came_back && tasks.unfinished.value() > 0);
+        ControlFlow::Continue(())
+    });
+    assert!(late > 0, "it never came back to a counter that was not 0");
+    let (_, ends, stuck) = count(&machine);
+    assert!(ends > 0 && stuck == 0, "{stuck} of {ends} ends are stuck");
+}
+
+/// Counted before anybody can have it: a consumer reports no task too early (`O6`).
+#[test]
+fn no_task_is_done_before_it_is_counted() {
+    let main = [start(1), put(0), put(1), join(1)];
+    let worker = [get(Timeout::Never), TASK_DONE, get(Timeout::Never), TASK_DONE];
+    let machine = Classic::new(
+        joinable(program(2, &[(0, 16), (0, 16)], &[&main, &worker])),
+        Environment::default(),
+    );
+    let worker = machine.program().lane_of(ProcessId(1), 0);
+    let mut results = Vec::new();
+    explore(&machine, Limits::default(), |visit| {
+        if visit.is_end() {
+            results.push(visit.state.lane(worker).results.clone());
+        }
+        ControlFlow::Continue(())
+    });
+    let item = |number| Outcome::Item(ItemId(number));
+    assert_eq!(results, [[item(0), Outcome::Done, item(1), Outcome::Done]]);
+}
+
 #[test]
 fn an_action_that_is_not_enabled_is_refused_and_changes_nothing() {
     let machine = Classic::new(one_producer(1, 16), Environment::default());
