@@ -189,7 +189,7 @@ fn sites(reports: &[Report]) {
         let landed = |step: &&str| {
             worlds.iter().any(|(world, _)| counts.contains_key(&(*world, *feeder, *step)))
         };
-        if !always && !steps.iter().any(|step| landed(step)) {
+        if !always && !steps.iter().any(&landed) {
             continue;
         }
         // What only some queues have is listed where it was hit.

@@ -25,7 +25,7 @@ type Threads = BTreeMap<(u32, u32), Seen>;
 pub(super) fn look(asked: u32) -> Result<Picture, NoProcess> {
     let mut members = family(asked)?;
     let before = threads(&members);
-    #[expect(clippy::disallowed_methods, reason = "what is blocked is told by letting time pass")]
+    // What is blocked is told by letting time pass.
     std::thread::sleep(BETWEEN_LOOKS);
     members = family(asked)?;
     let mut picture = Picture { asked, ..Picture::default() };

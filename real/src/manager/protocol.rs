@@ -56,14 +56,14 @@ pub enum Message {
         client: ClientId,
         /// Random bytes of the client.
         nonce: [u8; SECRET],
-        /// See [`challenge`](super::challenge).
+        /// What proves that the key is known, and does not show it.
         proof: [u8; SECRET],
     },
     /// The server proves that it has the key, and the handshake is over.
     Welcome {
         /// The longest item that it takes, in bytes.
         largest_item: u32,
-        /// See [`challenge`](super::challenge).
+        /// What proves that the key is known, and does not show it.
         proof: [u8; SECRET],
     },
     /// A call.

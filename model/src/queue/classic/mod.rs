@@ -556,6 +556,13 @@ impl Classic {
             | Point::ProcessTerminate
             | Point::ProcessKill
             | Point::ThreadStart => self.step_process(state, lane, events),
+            _ => self.step_other(state, lane, events),
+        })
+    }
+
+    /// The step of a small call, or of what only some queues have.
+    fn step_other(&self, state: &mut State, lane: LaneId, events: &mut Events) -> StepResult {
+        match state.lane(lane).point {
             Point::SimpleCloseReader | Point::SimpleCloseWriter => {
                 self.step_simple_close(state, lane, events)
             }
@@ -569,7 +576,7 @@ impl Classic {
             | Point::NotStarted
             | Point::Ended => self.step_small_call(state, lane, events),
             _ => self.step_tasks(state, lane, events),
-        })
+        }
     }
 
     /// Interrupts a blocked call: nothing changes but that the call is made anew (`PEP 475`).

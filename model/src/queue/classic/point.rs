@@ -303,6 +303,27 @@ impl Point {
             | Self::FeedWriteBody
             | Self::FeedRelease
             | Self::FeedGiveBack => "feeder",
+            Self::NotStarted
+            | Self::Ended
+            | Self::AwaitDeath
+            | Self::ProcessStart
+            | Self::ProcessJoin
+            | Self::ProcessPoll
+            | Self::ProcessTerminate
+            | Self::ProcessKill
+            | Self::ThreadStart
+            | Self::Leave
+            | Self::LeaveThreadJoin
+            | Self::LeaveChildTerminate
+            | Self::LeaveChildJoin
+            | Self::Exit => "process",
+            _ => self.part_of_tasks(),
+        }
+    }
+
+    /// The same for what only a joinable queue has.
+    fn part_of_tasks(self) -> &'static str {
+        match self {
             Self::DoneLock
             | Self::DoneTake
             | Self::DoneValue
@@ -319,21 +340,7 @@ impl Point {
             | Self::WaitAcquire
             | Self::WaitWoken
             | Self::WaitLock => "sleep",
-            Self::TasksUnlock => "tasks",
-            Self::NotStarted
-            | Self::Ended
-            | Self::AwaitDeath
-            | Self::ProcessStart
-            | Self::ProcessJoin
-            | Self::ProcessPoll
-            | Self::ProcessTerminate
-            | Self::ProcessKill
-            | Self::ThreadStart
-            | Self::Leave
-            | Self::LeaveThreadJoin
-            | Self::LeaveChildTerminate
-            | Self::LeaveChildJoin
-            | Self::Exit => "process",
+            _ => "tasks",
         }
     }
 
