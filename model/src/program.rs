@@ -47,7 +47,7 @@ pub enum QueueKind {
     Pipe,
     /// A queue that a server owns, in the closed form of `midput_real::manager`.
     Manager,
-    /// `multiprocessing.Manager().Queue()`: the same, in CPython's form.
+    /// `multiprocessing.Manager().Queue()`: the same, in CPython's form (`MQ4`).
     ManagerClassic,
 }
 
@@ -411,8 +411,8 @@ pub enum Outcome {
     NotClosed,
     /// `ValueError`: `task_done` was called too many times (`JQ2`).
     TooMany,
-    /// `join` of a queue whose last tasks went with dead processes: so many (`G10`).
-    Missing(u32),
+    /// `join` of a queue whose last tasks went with processes that are gone (`G10`).
+    Missing,
     /// `EOFError`: the stream ended between frames, or right after a header (`WF4`).
     EndOfFile,
     /// `OSError`: got end of file during message (`WF4`).
@@ -469,6 +469,11 @@ impl Program {
             Some(parameters) if self.queues.len() > 1 => format!("feed-{}", parameters.name).into(),
             _ => "feed".into(),
         }
+    }
+
+    /// Whether a server owns its queues, or one of them.
+    pub fn is_managed(&self) -> bool {
+        self.queues.iter().any(|queue| queue.kind.is_managed())
     }
 
     /// Whether any call may wait for a limited time.

@@ -395,7 +395,7 @@ mod tests {
             };
             let scenario = scenarios.iter().find(|scenario| scenario.name == name);
             let scenario = scenario.unwrap_or_else(|| panic!("no scenario {name}"));
-            assert!(scenario.allowed("classic").contains(&hazard), "{name} forbids {hazard}");
+            assert!(scenario.allowed(scenario.subject()).contains(&hazard), "{name} forbids {hazard}");
         }
     }
 }

@@ -49,9 +49,7 @@ impl Tasks {
     pub(super) fn verdict(&self) -> Option<Outcome> {
         match self.unfinished {
             0 => Some(Outcome::Done),
-            unfinished if unfinished <= self.missing => {
-                Some(Outcome::Missing(u32::from(unfinished)))
-            }
+            unfinished if unfinished <= self.missing => Some(Outcome::Missing),
             _ => None,
         }
     }

@@ -18,6 +18,7 @@ use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions};
 
+use super::directory::PrivateDirectory;
 use super::inspect::{Asleep, all_asleep, asleep};
 use super::os::exit_of;
 use super::record::{ProcessLog, StepName, Waits, What};
@@ -66,6 +67,8 @@ struct Harness<'a> {
     blocked: Option<(usize, Asleep)>,
     /// What the processes find by the harness's descriptors.
     named: Vec<OwnedFd>,
+    /// Where the sockets of a server are, for as long as the run goes on.
+    directory: Option<PrivateDirectory>,
     begun: Instant,
     options: &'a NativeOptions,
 }
@@ -89,6 +92,7 @@ pub(super) fn run(
         lifeline: None,
         blocked: None,
         named: Vec::new(),
+        directory: None,
         begun: Instant::now(),
         options,
     };
@@ -170,9 +174,14 @@ impl Harness<'_> {
         let (read, write) =
             rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(std::io::Error::from)?;
         let processes = self.processes.iter().map(Watched::names);
+        if self.program.is_managed() {
+            self.directory = Some(PrivateDirectory::new()?);
+        }
+        let directory = self.directory.as_ref().map(|it| it.0.clone());
         let setup = Setup {
             program: self.program.clone(),
             subject: subject.to_owned(),
+            directory: directory.unwrap_or_default(),
             kills: self.kills.clone(),
             holds,
             processes: processes.collect::<Result<_, _>>()?,
@@ -541,7 +550,7 @@ fn waits_in(step: &str) -> &'static [i64] {
     match step {
         _ if step.starts_with("read-") => &[call::READ],
         _ if step.starts_with("write-") => &[call::WRITE],
-        "poll" | "process.join" | "child.join" | "await-death" => call::POLLS,
+        "poll" | "process.join" | "child.join" | "await-death" | "answer.wait" => call::POLLS,
         _ => &[call::FUTEX],
     }
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use midput_model::program::{self, LaneId, Operation, Outcome, ProcessId};
 use midput_model::step::StepResult;
 use midput_real::os::linux::{self, Linux};
 use midput_real::os::{
-    Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
+    Address, Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
 };
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
@@ -209,6 +210,60 @@ impl Os for NativeOs {
         result
     }
 
+    fn listen(&self, address: &Address) -> io::Result<(linux::Descriptor, Address)> {
+        Linux.listen(address)
+    }
+
+    async fn accept(
+        &self,
+        listener: &linux::Descriptor,
+        site: Site,
+    ) -> io::Result<linux::Descriptor> {
+        let step = arrive(site, Some(Waits::Forever));
+        let result = Linux.accept(listener, site).await;
+        done(&step, result.as_ref().map_or_else(failed, |_| StepResult::Done), true);
+        result
+    }
+
+    async fn connect(
+        &self,
+        address: &Address,
+        wait: Wait,
+        site: Site,
+    ) -> io::Result<linux::Descriptor> {
+        let step = arrive(site, waits(wait));
+        let result = Linux.connect(address, wait, site).await;
+        done(&step, result.as_ref().map_or_else(failed, |_| StepResult::Done), true);
+        result
+    }
+
+    async fn send(
+        &self,
+        socket: &linux::Descriptor,
+        buffer: &[u8],
+        wait: Wait,
+        site: Site,
+    ) -> io::Result<usize> {
+        let step = arrive(site, waits(wait));
+        let most = limit(&step, buffer.len());
+        let result = Linux.send(socket, &buffer[..most], wait, site).await;
+        let noted = result.as_ref().map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
+        let whole = match noted {
+            StepResult::Moved(moved) => moved as usize >= buffer.len(),
+            result => result != StepResult::Interrupted,
+        };
+        done(&step, noted, whole);
+        result
+    }
+
+    fn peer_is_same_user(&self, socket: &linux::Descriptor) -> io::Result<bool> {
+        Linux.peer_is_same_user(socket)
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        Linux.random(bytes)
+    }
+
     async fn close(&self, descriptor: &linux::Descriptor, site: Site) -> io::Result<()> {
         let step = arrive(site, None);
         let result = Linux.close(descriptor, site).await;
@@ -374,6 +429,10 @@ impl Stage for NativeOs {
         if let Some(scene) = scene() {
             scene.log(What::Leave);
         }
+    }
+
+    fn directory(&self) -> PathBuf {
+        scene().map(|scene| scene.setup.directory.clone()).unwrap_or_default()
     }
 
     async fn await_death(&self, process: ProcessId) {

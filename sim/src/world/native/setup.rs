@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
 
 use midput_model::program::{LaneId, ProcessId, Program, Signal};
 use midput_scenarios::Place;
@@ -57,6 +58,8 @@ pub(super) struct Address {
 pub(super) struct Setup {
     pub(super) program: Program,
     pub(super) subject: String,
+    /// Where the sockets of a server are.
+    pub(super) directory: PathBuf,
     pub(super) kills: Vec<Kill>,
     pub(super) holds: Vec<Target>,
     pub(super) processes: Vec<ProcessObjects>,
