@@ -97,7 +97,7 @@ fn explain_step(step: &str) {
     line("site of", &or_none(hazards.map(|hazard| format!("{hazard} {}", hazard.name()))));
     for scenario in builtin() {
         let kills = |goal: &Goal| matches!(goal, Goal::Kill { step: at, .. } if at == step);
-        if scenario.goals("classic").iter().any(kills) {
+        if scenario.goals(scenario.subject()).iter().any(kills) {
             line("killed in", &format!("midput check {}", scenario.name));
         }
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use midput_model::contract::{Historic, Monitor, Violation};
+use midput_model::contract::{Guarantee, Historic, Monitor, Violation};
 use midput_model::event::{End, Event};
 use midput_model::explore::fingerprint;
 use midput_model::machine::Machine;
@@ -202,6 +202,10 @@ impl Search<'_> {
         }
         if all(|harm| harm.ghost.is_some()) {
             hazards.insert(Hazard::H15);
+        }
+        // A join that nobody is left to end.
+        if violations.iter().any(|violation| violation.guarantee == Guarantee::G10) {
+            hazards.insert(Hazard::H9);
         }
         Ok(Explained { hazards, violations })
     }

@@ -28,8 +28,8 @@ pub struct Manager<O: Os> {
 struct Service<O: Os> {
     server: Arc<Server<O>>,
     listener: O::Descriptor,
-    /// Nobody closes the other end: it serves as long as its process lives.
-    lifeline: O::Descriptor,
+    /// The two ends of its lifeline. Nobody closes them: it serves as long as its process lives.
+    lifeline: (O::Descriptor, O::Descriptor),
 }
 
 impl<O: Os> std::fmt::Debug for Service<O> {
@@ -67,7 +67,7 @@ impl<O: Os> Subject<O> for Manager<O> {
     fn create(this: &ThisProcess<O>, parameters: &Parameters<'_>) -> io::Result<Self> {
         let os = this.os();
         let (listener, address) = os.listen(&address(parameters))?;
-        let (lifeline, _) = os.pipe()?;
+        let lifeline = os.pipe()?;
         let form = match parameters.queue.kind {
             QueueKind::ManagerClassic => Form::Classic,
             _ => Form::Closed,
@@ -82,7 +82,8 @@ impl<O: Os> Subject<O> for Manager<O> {
         let service = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Service { server, listener, lifeline }) = service else { return };
         let body = move || async move {
-            if let Err(error) = server.serve(listener, lifeline).await {
+            let (reader, _writer) = lifeline;
+            if let Err(error) = server.serve(listener, reader).await {
                 tracing::debug!(%error, "the server has ended");
             }
         };

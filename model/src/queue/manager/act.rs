@@ -12,9 +12,7 @@ impl Manager {
             Action::Call(process) => self.call(state, process, &mut observation),
             Action::Send(process) => {
                 observation.operation = self.next(state, process).map(|next| next.operation);
-                let client = state.client_mut(process);
-                client.unsent = false;
-                client.requests.extend(observation.operation.map(|it| (client.at, it)));
+                self.send(state, process, observation.operation);
             }
             Action::Serve(process) => self.serve(state, process, false, &mut observation),
             Action::Expire(process) => self.expire(state, process, &mut observation),
@@ -47,14 +45,21 @@ impl Manager {
         let (operation, lane) = (instruction.operation, self.lane(process));
         observation.operation = Some(operation);
         observation.event = Some(Event::Call { lane, operation });
-        if let Operation::Start { process: child } = operation {
-            state.client_mut(child).life = Life::Running;
-        }
-        let is_request = operation.queue().is_some();
         let client = state.client_mut(process);
         client.waits = true;
-        client.unsent = is_request;
+        client.unsent = !matches!(operation, Operation::Join { .. });
         client.remaining = operation.timeout().limit_milliseconds();
+    }
+
+    fn send(&self, state: &mut State, process: ProcessId, operation: Option<Operation>) {
+        let client = state.client_mut(process);
+        client.unsent = false;
+        match operation {
+            Some(Operation::Start { process: child }) => {
+                state.client_mut(child).life = Life::Running;
+            }
+            operation => client.requests.extend(operation.map(|it| (client.at, it))),
+        }
     }
 
     fn returns(

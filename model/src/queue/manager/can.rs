@@ -21,7 +21,8 @@ impl Manager {
     }
 
     pub(super) fn can_send(&self, state: &State, process: ProcessId) -> bool {
-        state.server_lives && state.client(process).unsent
+        let local = self.waits_locally(state, process);
+        (state.server_lives || local) && state.client(process).unsent
     }
 
     pub(super) fn can_serve(&self, state: &State, process: ProcessId) -> bool {
@@ -90,7 +91,7 @@ impl Manager {
             return false;
         }
         match self.next(state, process).map(|instruction| instruction.operation) {
-            Some(Operation::Start { .. }) => true,
+            Some(Operation::Start { .. }) => !client.unsent,
             Some(Operation::Join { process: child, .. }) => state.is_dead(child),
             _ => !client.answers.is_empty() || !state.server_lives,
         }

@@ -63,7 +63,7 @@ pub struct NotModelled(pub String);
 pub enum Action {
     /// A process makes its next call, or begins to leave.
     Call(ProcessId),
-    /// A process sends the request that it has called for.
+    /// A process sends the request that it has called for, or starts a child.
     Send(ProcessId),
     /// The server serves the first request in a process's connection.
     Serve(ProcessId),
@@ -107,7 +107,7 @@ struct Client {
     at: u16,
     /// It has called and waits for what ends the call.
     waits: bool,
-    /// It has not sent yet what it calls for.
+    /// It has not sent yet what it calls for, or not started its child.
     unsent: bool,
     /// How long its call may still wait, in milliseconds. After an exception the clock of the call
     /// that was left is not known: it may be up at any time.

@@ -38,6 +38,7 @@ struct Watched {
     /// The reading end of the pipe that only the process can write.
     life: OwnedFd,
     started: OwnedFd,
+    number: OwnedFd,
     pid: Option<u32>,
     pidfd: Option<OwnedFd>,
     /// The same of one that was dead when it was first heard of.
@@ -116,6 +117,8 @@ impl Watched {
             log: ProcessLog::default(),
             life: pipe()?.0,
             started: pipe()?.0,
+            number: rustix::fs::memfd_create("midput-number", MemfdFlags::CLOEXEC)
+                .map_err(std::io::Error::from)?,
             pid: None,
             pidfd: None,
             remains: None,
@@ -129,6 +132,7 @@ impl Watched {
         Ok(ProcessObjects {
             log: ObjectName::of(&self.log_file)?,
             started: ObjectName::of(&self.started)?,
+            number: ObjectName::of(&self.number)?,
             life: ObjectName::of(&self.life)?,
         })
     }

@@ -17,6 +17,7 @@ use midput_real::os::{
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags};
 
 use super::record::{Waits, What};
 use super::scene::{Scene, arrive, arrive_monitor, become_lane, count, done, limit, scene};
@@ -470,7 +471,7 @@ async fn start_process(scene: &Scene, start: &Start, site: Site) -> io::Result<N
     start.inherit.push(Exported { descriptor: life.as_raw_fd(), index: 0 });
     let inner = Linux.process_start(&start, site).await?;
     scene.log(What::Child { process: ProcessId(index), pid: inner.identifier() });
-    note_start(scene, ProcessId(index))?;
+    note_start(scene, ProcessId(index), inner.identifier())?;
     Ok(NativeProcess { inner, process: Some(ProcessId(index)) })
 }
 
@@ -481,14 +482,21 @@ pub(super) fn write_end(scene: &Scene, process: ProcessId) -> io::Result<OwnedFd
 }
 
 /// Notes that a process was started, for those who await its death.
-pub(super) fn note_start(scene: &Scene, process: ProcessId) -> io::Result<()> {
+pub(super) fn note_start(scene: &Scene, process: ProcessId, number: u32) -> io::Result<()> {
     let objects = scene.setup.processes[usize::from(process.0)];
+    let file = objects.number.open(scene.harness, OFlags::WRONLY)?;
+    rustix::io::write(&file, &number.to_ne_bytes())?;
     let started = objects.started.open(scene.harness, OFlags::WRONLY | OFlags::NONBLOCK)?;
     rustix::io::write(&started, &[1])?;
     Ok(())
 }
 
-/// Waits until the process was started, then until nobody can write its pipe.
+/// How long a process whose pipe has ended may take to be gone.
+const GONE_WITHIN: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// Waits until the process was started, then until nobody can write its pipe, then until it is gone.
+/// A process that ends closes one descriptor after the other, and whoever that wakes may be faster:
+/// what else it held, such as a connection, would still look alive.
 pub(super) fn wait_for_death(scene: &Scene, process: ProcessId) -> io::Result<()> {
     let objects = scene.setup.processes[usize::from(process.0)];
     let flags = OFlags::RDONLY | OFlags::NONBLOCK;
@@ -497,6 +505,17 @@ pub(super) fn wait_for_death(scene: &Scene, process: ProcessId) -> io::Result<()
     // A pipe that had no writer when it was opened does not poll as ended, but reads so.
     while !super::has_ended(&life)? {
         wait_readable(&life)?;
+    }
+    let mut number = [0; 4];
+    rustix::io::pread(objects.number.open(scene.harness, OFlags::RDONLY)?, &mut number, 0)?;
+    let number = i32::try_from(u32::from_ne_bytes(number)).ok().and_then(Pid::from_raw);
+    // Nobody has this number any more where its parent has waited for it. Somebody else may have it
+    // already: therefore the bound.
+    if let Some(number) = number
+        && let Ok(process) = rustix::process::pidfd_open(number, PidfdFlags::empty())
+    {
+        let mut polled = [PollFd::new(&process, PollFlags::IN)];
+        while rustix::event::poll(&mut polled, Some(&GONE_WITHIN)) == Err(Errno::INTR) {}
     }
     Ok(())
 }

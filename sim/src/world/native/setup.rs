@@ -71,6 +71,8 @@ pub(super) struct ProcessObjects {
     pub(super) log: ObjectName,
     /// A pipe that holds a byte once the process was started.
     pub(super) started: ObjectName,
+    /// A file with the process's number once it was started, in its first four bytes.
+    pub(super) number: ObjectName,
     /// A pipe whose writing end only the process has, so that its death is the pipe's end.
     pub(super) life: ObjectName,
 }
