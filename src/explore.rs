@@ -20,6 +20,7 @@ use crate::replay::text;
 use crate::select::select;
 
 mod code;
+mod managed;
 
 /// Outcomes shown for each scenario.
 const OUTCOMES_SHOWN: usize = 12;
@@ -28,6 +29,10 @@ pub(crate) fn explore(arguments: &Explore) -> anyhow::Result<Status> {
     let selected = select(arguments.scenarios_in.as_deref(), None, &arguments.scenarios)?;
     let mut status = Status::Pass;
     for scenario in &selected.scenarios {
+        if scenario.program.is_managed() {
+            status = status.and(managed::one(scenario, arguments)?);
+            continue;
+        }
         status = status.and(one(scenario, arguments));
         if arguments.code {
             status = status.and(code::search_code(scenario, arguments, &selected)?);

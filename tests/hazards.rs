@@ -1,20 +1,21 @@
 //! Each hazard that the classic queue has, as a trace of the real code: found by a sweep of the
 //! scenario that the hazard list names for it, at its first case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use midput_scenarios::Hazard;
 use midput_sim::schedule::{Strategies, StrategyName};
 use midput_sim::subject::Classic;
-use midput_sim::sweep::{Runner, SweepOptions, census, draw};
+use midput_sim::sweep::{Runner, SweepOptions, Verdict, census, draw, run_native};
 use midput_sim::trace::{Story, TraceLog, render};
+use midput_sim::world::native::NativeOptions;
 
 const SEED: u64 = 0x4d2;
 
 /// The trace of the shortest case, among the first 300, that shows the hazard.
 fn trace_of(hazard: Hazard) -> String {
-    let name = hazard.scenario().unwrap_or_else(|| panic!("{hazard} has no scenario"));
+    let name = hazard.scenario();
     let scenarios = midput_scenarios::builtin();
     let scenario = scenarios.iter().find(|scenario| scenario.name == name).unwrap();
     let census = census::<Classic<_>>(scenario, &Arc::new(scenario.program.clone()), SEED);
@@ -24,7 +25,7 @@ fn trace_of(hazard: Hazard) -> String {
     let mut runner = Runner::new(scenario, true);
     let mut shortest: BTreeMap<(u64, u64), String> = BTreeMap::new();
     for number in 0..300 {
-        let case = draw(scenario, "classic", &census, &options, number);
+        let case = draw(scenario, scenario.subject(), &census, &options, number);
         let mut log = TraceLog::default();
         let outcome = runner.run::<Classic<_>>(&case, Some(&mut log));
         if outcome.judged.hazards.contains(&hazard) {
@@ -59,13 +60,24 @@ hazard!(h11_empty_though_not_empty, H11);
 hazard!(h12_tear_taken_for_close, H12);
 hazard!(h13_items_dropped_by_cancel, H13);
 
-/// What the list leaves to queue classes that are not built is left out by name.
+hazard!(h14_item_swallowed_by_dead_client, H14);
+hazard!(h15_put_after_death, H15);
+
+/// Each of these with real processes: a client that waits for its answer dies.
 #[test]
-fn the_other_hazards_belong_to_classes_that_are_not_built() {
-    let left: Vec<String> = Hazard::ALL
-        .into_iter()
-        .filter(|hazard| hazard.scenario().is_none())
-        .map(|hazard| hazard.to_string())
-        .collect();
-    assert_eq!(left, ["H14", "H15"]);
+fn h14_and_h15_with_real_processes() {
+    let scenarios = midput_scenarios::builtin();
+    let options = NativeOptions::new(env!("CARGO_BIN_EXE_midput").into());
+    for hazard in [Hazard::H14, Hazard::H15] {
+        let name = hazard.scenario();
+        let scenario = scenarios.iter().find(|scenario| scenario.name == name).unwrap();
+        let case = format!(
+            "midput case 2\nscenario {name}\nsubject classic\ndrawn seed 0x4d2 case 0\n\
+             strategy random\ntime patient\n\
+             kill P1 SIGKILL blocked in P1.main answer.wait[5]\n"
+        );
+        let outcome = run_native(scenario, &case.parse().unwrap(), &options);
+        assert_eq!(outcome.judged.hazards, BTreeSet::from([hazard]), "{name}: {outcome:?}");
+        assert_eq!(outcome.judged.verdict, Verdict::Pass, "{name} allows it");
+    }
 }

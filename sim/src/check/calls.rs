@@ -38,6 +38,25 @@ pub fn machine(scenario: &Scenario, time: Time) -> Result<Manager, NotModelled> 
     Manager::of(scenario.program.clone(), environment)
 }
 
+/// The manager's machine of a scenario, with what may happen in its cases.
+///
+/// # Errors
+/// Where no server owns its queues.
+pub fn explored_machine(
+    scenario: &Scenario,
+    time: Time,
+    kills: bool,
+) -> Result<Manager, NotModelled> {
+    let environment = Environment {
+        time,
+        kills: if kills { scenario.faults.kills_max } else { 0 },
+        victims: scenario.faults.victims.clone(),
+        host: Some(ProcessId(0)),
+        ..Environment::default()
+    };
+    Manager::of(scenario.program.clone(), environment)
+}
+
 /// What is known of the deaths of a run.
 #[derive(Clone, Debug)]
 pub enum Deaths {

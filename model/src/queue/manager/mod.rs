@@ -20,10 +20,12 @@ use crate::queue::classic::Time;
 mod act;
 mod can;
 mod tasks;
+mod text;
 #[cfg(test)]
 mod tests;
 
 use tasks::Tasks;
+pub use text::describe;
 
 /// Which manager it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
