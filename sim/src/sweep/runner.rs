@@ -161,7 +161,9 @@ impl<'a> Runner<'a> {
         let wants_trace = trace.is_some();
         self.suit(case);
         self.observers.reset();
-        self.observers.trace = wants_trace.then(TraceLog::default);
+        let without_columns = self.program.is_managed();
+        let log = || TraceLog { without_columns, ..TraceLog::default() };
+        self.observers.trace = wants_trace.then(log);
         let directives = Directives::new(&self.program, &case.kills, &case.holds, &case.faults);
         let mut directives = match directives {
             Ok(directives) => directives,
