@@ -36,7 +36,9 @@ struct Watched {
     log: ProcessLog,
     /// The reading end of the pipe that only the process can write.
     life: OwnedFd,
-    started: OwnedFd,
+    /// Whoever awaits the process's death waits for a byte in this pipe first. Both ends are kept:
+    /// one that nobody can write polls as readable.
+    started: (OwnedFd, OwnedFd),
     pid: Option<u32>,
     pidfd: Option<OwnedFd>,
     /// The same of one that was dead when it was first heard of.
@@ -111,7 +113,7 @@ impl Watched {
             read: 0,
             log: ProcessLog::default(),
             life: pipe()?.0,
-            started: pipe()?.0,
+            started: pipe()?,
             pid: None,
             pidfd: None,
             remains: None,
@@ -124,7 +126,7 @@ impl Watched {
     fn names(&self) -> std::io::Result<ProcessObjects> {
         Ok(ProcessObjects {
             log: ObjectName::of(&self.log_file)?,
-            started: ObjectName::of(&self.started)?,
+            started: ObjectName::of(&self.started.0)?,
             life: ObjectName::of(&self.life)?,
         })
     }
