@@ -13,9 +13,6 @@ use super::{Classic, Events};
 
 impl Classic {
     /// The machine of the same program, in which every step of one name is altered.
-    ///
-    /// Where the altered protocol reads a header from the middle of a frame, the machine refuses
-    /// that step: it knows which frame a byte belongs to, and not its value.
     #[must_use]
     pub fn with_mutant(self, mutant: Mutant) -> Self {
         Self { mutant: Some(mutant), ..self }
