@@ -94,7 +94,19 @@ impl Classic {
 fn gives_back(point: Point) -> bool {
     matches!(
         point,
-        Point::GetReleaseSlot | Point::FeedGiveBack | Point::GetReleaseLock | Point::FeedRelease
+        Point::GetReleaseSlot
+            | Point::FeedGiveBack
+            | Point::GetReleaseLock
+            | Point::FeedRelease
+            | Point::ForceReadLock
+            | Point::ForceWriteLock
+            | Point::PutTasksUnlock
+            | Point::TasksUnlock
+            | Point::WaitUnlock
+            | Point::PutCount
+            | Point::WaitCount
+            | Point::WaitWoken
+            | Point::NotifyWake
     )
 }
 
@@ -103,9 +115,14 @@ fn make_available(state: &mut State, process: ProcessId, queue: QueueId, gives: 
     let shared = state.queue_mut(queue);
     let slots = if gives { 0 } else { 1 };
     shared.slots = Semaphore::new(slots, shared.slots.maximum());
-
     for lock in [&mut shared.read_lock, &mut shared.write_lock] {
         lock.semaphore = Semaphore::new(slots, 1);
+    }
+    if let Some(tasks) = &mut shared.tasks {
+        tasks.lock.semaphore = Semaphore::new(slots, 1);
+        for counter in [&mut tasks.unfinished, &mut tasks.wait, &mut tasks.woken] {
+            *counter = Semaphore::new(slots, counter.maximum());
+        }
     }
     state.local_mut(process, queue).locked_by = None;
 }
