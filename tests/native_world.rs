@@ -96,6 +96,32 @@ fn blocked(run: &NativeRun) -> Vec<String> {
     run.end.blocked.iter().map(|it| format!("{} {}", it.lane.0, it.step)).collect()
 }
 
+/// A death is awaited by a process that came to it long before the other was started.
+#[test]
+fn a_death_is_awaited_before_the_process_is_started() {
+    let mut program = program(&[16], &[]);
+    let start = |process| Operation::Start { process: ProcessId(process) }.into();
+    let wait = Operation::Join { process: ProcessId(2), timeout: Timeout::Milliseconds(300) };
+    let join = |process| Operation::Join { process: ProcessId(process), timeout: NEVER }.into();
+    let main = vec![start(2), wait.into(), start(1), join(1), join(2)];
+    program.processes[0].lanes[0].instructions = main;
+    program.processes.push(ProcessProgram {
+        daemon: false,
+        name: "P2".to_owned(),
+        lanes: vec![LaneProgram {
+            name: "main".to_owned(),
+            instructions: vec![after(1, Operation::Size { queue: QUEUE })],
+        }],
+    });
+    let run = run(&program, &[]).unwrap();
+    let returned = |event: &Event| match *event {
+        Event::Return { outcome: Outcome::Number(number), .. } => Some(number),
+        _ => None,
+    };
+    let found = consistent(&program, &run);
+    assert_eq!(found.events.iter().find_map(returned), Some(1));
+}
+
 #[test]
 fn a_program_that_ends_is_one_of_the_models_runs() {
     let program = program(&[100, 100_000], &[get(NEVER), get(NEVER), join()]);

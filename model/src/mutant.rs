@@ -58,9 +58,18 @@ const CHANGES: &[(Change, &str, &[&str])] = &[
             "writer.close",
             "feeder.join",
             "thread.join",
+            "cond.acquire",
+            "cond.release",
+            "unfinished.acquire",
+            "unfinished.release",
+            "sleeping.release",
+            "wait.acquire",
+            "wait.release",
+            "woken.acquire",
+            "woken.release",
         ],
     ),
-    (Change::Without, "without", &["sem", "rlock", "wlock"]),
+    (Change::Without, "without", &["sem", "rlock", "wlock", "cond"]),
     (Change::Forever, "forever", &["sem.acquire", "rlock.acquire", "poll", "process.join"]),
     (
         Change::Try,
@@ -143,7 +152,7 @@ mod tests {
         for mutant in Mutant::all() {
             assert_eq!(mutant.to_string().parse::<Mutant>().unwrap(), mutant);
         }
-        assert!(Mutant::all().count() > 30);
+        assert!(Mutant::all().count() > 40);
     }
 
     #[test]
@@ -153,7 +162,7 @@ mod tests {
             ("skip poll twice", "such as"),
             ("skipp poll", "one of skip, without"),
             ("skip encode", "goes with sem.acquire"),
-            ("without wlock.acquire", "goes with sem, rlock, wlock"),
+            ("without wlock.acquire", "goes with sem, rlock, wlock, cond"),
             ("whole read-body", "write-body"),
         ] {
             let error = text.parse::<Mutant>().unwrap_err().to_string();

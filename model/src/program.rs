@@ -220,6 +220,14 @@ pub enum Operation {
         /// Which queue.
         queue: QueueId,
     },
+    /// `release read lock`, `release write lock`: give back by force a lock that another holds, or
+    /// held when it died (`X13`).
+    ForceRelease {
+        /// Of which queue.
+        queue: QueueId,
+        /// Which of its locks.
+        lock: QueueLock,
+    },
     /// `start P1`.
     Start {
         /// Which process.
@@ -277,6 +285,8 @@ impl Operation {
             Self::CancelJoinThread { .. } => "cancel_join_thread",
             Self::TaskDone { .. } => "task_done",
             Self::JoinQueue { .. } => "join queue",
+            Self::ForceRelease { lock: QueueLock::Read, .. } => "release read lock",
+            Self::ForceRelease { lock: QueueLock::Write, .. } => "release write lock",
             Self::Start { .. } => "start",
             Self::Join { .. } => "join",
             Self::Signal { signal: Signal::Terminate, .. } => "terminate",
@@ -302,7 +312,8 @@ impl Operation {
             | Self::JoinThread { queue }
             | Self::CancelJoinThread { queue }
             | Self::TaskDone { queue }
-            | Self::JoinQueue { queue } => Some(queue),
+            | Self::JoinQueue { queue }
+            | Self::ForceRelease { queue, .. } => Some(queue),
             _ => None,
         }
     }
@@ -316,6 +327,15 @@ impl Operation {
             _ => Timeout::Never,
         }
     }
+}
+
+/// A lock that the processes of a queue share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum QueueLock {
+    /// Of those who read from the pipe.
+    Read,
+    /// Of those who write into it.
+    Write,
 }
 
 /// How long a call may wait.
@@ -419,6 +439,20 @@ pub enum Outcome {
     Torn,
     /// Any other error.
     Failed,
+}
+
+/// One byte of an item's payload, of so many bytes: first the item's number, then a filling that
+/// follows from it.
+///
+/// The first byte of two or more is 0x80 or above, as that of a pickle is, so that a header that
+/// was lost has the effect that it has with CPython (`WF5`).
+pub fn payload_byte(item: ItemId, bytes: u32, index: u32) -> u8 {
+    let [high, low] = item.0.to_be_bytes();
+    match index {
+        0 if bytes > 1 => 0x80 | high,
+        0 | 1 => low,
+        _ => low.wrapping_mul(31) ^ 0x5a,
+    }
 }
 
 /// One lane of a program, with what it is.

@@ -233,6 +233,29 @@ fn polling_waits_as_long_as_it_is_told() {
     }
 }
 
+/// `WF10`: whoever shares a descriptor can make it non-blocking for all, and then a message may be
+/// sent in part. The error says so, and the receiver is told of the tear.
+#[test]
+fn a_shared_descriptor_that_does_not_block_cuts_a_message() {
+    let flags = rustix::pipe::PipeFlags::CLOEXEC;
+    let (receiver, sender) = rustix::pipe::pipe_with(flags).unwrap();
+    for end in [&receiver, &sender] {
+        let shared = end.try_clone().unwrap();
+        rustix::fs::fcntl_setfl(&shared, rustix::fs::OFlags::NONBLOCK).unwrap();
+    }
+    let receiver = midput_real::Connection::reader(receiver);
+    let sender = midput_real::Connection::writer(sender);
+    let would_block = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+
+    let received = receiver.recv_bytes();
+    assert!(matches!(received, Err(ReceiveError::Io(ref error)) if would_block(error)));
+    let sent = sender.send_bytes(&[7; 200_000]);
+    assert!(matches!(sent, Err(SendError::Io(ref error)) if would_block(error)), "{sent:?}");
+    drop(sender);
+    let received = receiver.recv_bytes();
+    assert!(matches!(received, Err(ReceiveError::Torn)), "{received:?}");
+}
+
 /// `WF7`, `WF9`, and that what was sent before arrives first.
 #[test]
 fn who_is_left_alone_learns_how() {

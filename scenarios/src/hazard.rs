@@ -390,7 +390,10 @@ mod tests {
             let name = hazard.scenario();
             let scenario = scenarios.iter().find(|scenario| scenario.name == name);
             let scenario = scenario.unwrap_or_else(|| panic!("no scenario {name}"));
-            assert!(scenario.allowed(scenario.subject()).contains(&hazard), "{name} forbids {hazard}");
+            assert!(
+                scenario.allowed(scenario.subject()).contains(&hazard),
+                "{name} forbids {hazard}"
+            );
         }
     }
 }

@@ -194,7 +194,8 @@ impl Writer<'_> {
             | Operation::JoinThread { queue }
             | Operation::CancelJoinThread { queue }
             | Operation::TaskDone { queue }
-            | Operation::JoinQueue { queue } => {
+            | Operation::JoinQueue { queue }
+            | Operation::ForceRelease { queue, .. } => {
                 format!("{name}{}", self.queue(queue, "of"))
             }
             Operation::Start { process }
@@ -297,6 +298,8 @@ mod tests {
             "full",
             "close",
             "close reader",
+            "release read lock",
+            "release write lock",
             "join_thread",
             "cancel_join_thread",
             "until 3 qsize",

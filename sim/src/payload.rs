@@ -1,13 +1,12 @@
 //! The bytes that stand for an item, and how to know it again.
 
-use midput_model::program::{ItemId, Outcome, Program};
+use midput_model::program::{ItemId, Outcome, Program, payload_byte};
 
-/// The payload of an item: its number in the first two bytes (in one where there is one), the
-/// rest filled with a byte that follows from it.
+/// The payload of an item.
 pub(crate) fn make(item: ItemId, bytes: u32) -> Vec<u8> {
-    let mut payload = vec![filling(item); bytes as usize];
-    for (place, byte) in payload.iter_mut().zip(item.0.to_le_bytes()) {
-        *place = byte;
+    let mut payload = vec![payload_byte(item, bytes, 2); bytes as usize];
+    for (place, index) in payload.iter_mut().zip(0..2) {
+        *place = payload_byte(item, bytes, index);
     }
     payload
 }
@@ -17,17 +16,17 @@ pub(crate) fn identify(program: &Program, payload: &[u8]) -> Outcome {
     let number = match *payload {
         [] => return Outcome::Garbage,
         [low] => u16::from(low),
-        [low, high, ..] => u16::from_le_bytes([low, high]),
+        [high, low, ..] => u16::from_be_bytes([high & 0x7f, low]),
     };
-    let intact = program.items.get(usize::from(number)).is_some_and(|item| {
-        item.bytes as usize == payload.len()
-            && payload.iter().skip(2).all(|&byte| byte == filling(ItemId(number)))
+    let item = ItemId(number);
+    let intact = program.items.get(usize::from(number)).is_some_and(|named| {
+        let filling = payload_byte(item, named.bytes, 2);
+        let begins = |(index, &byte)| byte == payload_byte(item, named.bytes, index);
+        named.bytes as usize == payload.len()
+            && (0..).zip(payload).take(2).all(begins)
+            && payload.iter().skip(2).all(|&byte| byte == filling)
     });
-    if intact { Outcome::Item(ItemId(number)) } else { Outcome::Garbage }
-}
-
-fn filling(item: ItemId) -> u8 {
-    item.0.to_le_bytes()[0].wrapping_mul(31) ^ 0x5a
+    if intact { Outcome::Item(item) } else { Outcome::Garbage }
 }
 
 #[cfg(test)]

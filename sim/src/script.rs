@@ -200,6 +200,9 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
             Operation::Close { .. } => queue.close().await.map(|()| Outcome::Done),
             Operation::CloseReader { .. } => queue.close_reader().await.map(|()| Outcome::Done),
             Operation::CloseWriter { .. } => queue.close_writer().await.map(|()| Outcome::Done),
+            Operation::ForceRelease { lock, .. } => {
+                queue.force_release(lock).await.map(|()| Outcome::Done)
+            }
             Operation::JoinThread { .. } => queue.join_thread().await.map(|()| Outcome::Done),
             Operation::TaskDone { .. } => queue.task_done().await.map(|()| Outcome::Done),
             Operation::JoinQueue { .. } => queue.join_queue().await.map(|()| Outcome::Done),

@@ -220,7 +220,8 @@ pub fn search<Q: Subject<SimulatedOs>>(
 /// How the last run is judged by what the scenario allows.
 fn verdict(scenario: &Scenario, observers: &Observers) -> Verdict {
     let hazards = observers.lockstep.as_ref().map(|it| it.hazards()).unwrap_or_default();
-    let Judged { verdict, .. } = judge(scenario, scenario.subject(), hazards, observers.violations());
+    let Judged { verdict, .. } =
+        judge(scenario, scenario.subject(), hazards, observers.violations());
     verdict
 }
 

@@ -1,5 +1,7 @@
 //! CPython at the other end of a connection: its frames, its errors, and values through pickle.
 
+#[path = "../support/interpreters.rs"]
+mod interpreters;
 mod peer;
 
 use std::collections::BTreeMap;
@@ -8,7 +10,8 @@ use midput_real::codec::pickle::Value;
 use midput_real::{DecodeError, ReceiveError, ReceiveMaxError, SendError, Timeout};
 use serde_json::json;
 
-use peer::{Kind, Peer, interpreters};
+use interpreters::interpreters;
+use peer::{Kind, Peer};
 
 /// With each CPython that there is, over both kinds of pipe.
 fn with_each(test: fn(&mut Peer, Kind)) {

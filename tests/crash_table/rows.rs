@@ -32,7 +32,7 @@ const SIMPLE: [(&str, &str); 4] =
 
 /// All of them.
 pub(crate) const TABLES: [Table; 3] = [
-    Table { kind: "queue", text: include_str!("queue.txt"), rows: 17, operations: [&QUEUE, &[]] },
+    Table { kind: "queue", text: include_str!("queue.txt"), rows: 21, operations: [&QUEUE, &[]] },
     Table {
         kind: "joinable",
         text: include_str!("joinable.txt"),
@@ -51,7 +51,10 @@ pub(crate) struct Row {
     before: Vec<String>,
     victim: Vec<String>,
     hold: String,
+    /// Empty where the victim leaves by itself.
     kill: String,
+    /// What is done to the queue then, before the survivor comes.
+    then: String,
     /// What the queue's kernel objects hold right after the crash: its semaphores in order of
     /// creation, and the bytes in its pipe.
     pub(crate) left: Vec<u32>,
@@ -69,7 +72,7 @@ pub(crate) struct Cell {
 impl Row {
     /// Whether the kernel itself never leaves a frame at that byte.
     pub(crate) fn is_injected(&self) -> bool {
-        matches!(self.id.as_str(), "P4" | "P6" | "S1")
+        matches!(self.id.as_str(), "P4" | "P6" | "P12" | "S1")
     }
 }
 
@@ -83,7 +86,7 @@ impl Table {
 
     fn row(&self, line: &str) -> Row {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        let [id, maxsize, before, victim, hold, kill, left, seen @ ..] = &cells[..] else {
+        let [id, maxsize, before, victim, hold, kill, then, left, seen @ ..] = &cells[..] else {
             panic!("{line}")
         };
         let operations = self.operations.concat();
@@ -97,9 +100,11 @@ impl Table {
             victim: victim.split(", ").map(str::to_owned).collect(),
             hold: hold.replace("V.", "P1."),
             kill: match kill.strip_prefix("SIGTERM ") {
-                Some(place) => format!("SIGTERM {}", place.replace("V.", "P1.")),
-                None => format!("SIGKILL {}", kill.replace("V.", "P1.")),
+                Some(place) => format!("kill = \"P1 SIGTERM {}\"\n", place.replace("V.", "P1.")),
+                None if kill.is_empty() => String::new(),
+                None => format!("kill = \"P1 SIGKILL {}\"\n", kill.replace("V.", "P1.")),
             },
+            then: (*then).to_owned(),
             left: left.split(' ').map(|number| number.parse().unwrap()).collect(),
             cells: seen
                 .map(|(seen, (name, operation))| Cell {
@@ -109,6 +114,20 @@ impl Table {
                 })
                 .collect(),
         }
+    }
+}
+
+/// The victim's wait: nobody puts anything into this other queue.
+const IDLE: &str = "get timeout=300ms from idle";
+
+/// An operation where there is a queue beside the one of the table.
+fn named(operation: &str) -> String {
+    match operation.split(' ').next() {
+        Some("idle") => IDLE.to_owned(),
+        Some("put") => format!("{operation} to jobs"),
+        Some("get") => format!("{operation} from jobs"),
+        Some("start" | "join" | "after" | "exit") => operation.to_owned(),
+        _ => format!("{operation} of jobs"),
     }
 }
 
@@ -135,12 +154,21 @@ pub(crate) fn scenario(row: &Row, cell: &Cell) -> Scenario {
     if cell.name == "put_then_get" {
         survivors.insert(0, help(vec!["put z 16B".to_owned()]));
     }
-    main.push(format!("after P1 died start {}", survivors[0]));
-    main.extend(survivors.iter().skip(1).map(|name| format!("start {name}")));
+    let then = [row.then.clone()].into_iter().filter(|then| !then.is_empty());
+    let starts = survivors.iter().map(|name| format!("start {name}"));
+    let mut rest: Vec<String> = then.chain(starts).collect();
+    rest[0].insert_str(0, "after P1 died ");
+    main.extend(rest);
     main.push("join P2".to_owned());
 
     let mut processes = vec![main, row.victim.clone(), vec![cell.operation.to_owned()]];
     processes.extend(helpers);
+    let idles = row.victim.iter().any(|operation| operation == "idle");
+    if idles {
+        let all = processes.iter_mut().flatten();
+        all.for_each(|operation| *operation = named(operation));
+    }
+    let idle = if idles { "[queue.idle]\n" } else { "" };
     let processes: Vec<String> = (0..)
         .zip(&processes)
         .map(|(number, lane): (u8, _)| format!("[process.P{number}]\nmain = {lane:?}\n"))
@@ -153,15 +181,17 @@ pub(crate) fn scenario(row: &Row, cell: &Cell) -> Scenario {
         "" => String::new(),
         hold => format!("hold = [\"{hold}\"]\n"),
     };
+    let faults = match row.kill.as_str() {
+        "" => String::new(),
+        kill => format!("[faults]\n{kill}{hold}"),
+    };
     let text = format!(
-        "why = \"Row {} of the crash table.\"\n[queue.jobs]\nkind = \"{}\"\n{maxsize}{}\
-         [faults]\nkill = \"P1 {}\"\n{hold}\
+        "why = \"Row {} of the crash table.\"\n[queue.jobs]\nkind = \"{}\"\n{maxsize}{idle}{}{faults}\
          [allow]\nclassic = [\"H1\", \"H2\", \"H3\", \"H4\", \"H5\", \"H6\", \"H7\", \"H8\", \
-         \"H9\", \"H10\", \"H11\"]\n",
+         \"H9\", \"H10\", \"H11\", \"H13\"]\n",
         row.id,
         row.kind,
         processes.concat(),
-        row.kill,
     );
     let name = format!("crash-table/{}-{}", row.id, cell.name);
     midput_scenarios::parse(&name, &text).unwrap_or_else(|error| panic!("{error}\n{text}"))

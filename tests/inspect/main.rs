@@ -1,5 +1,7 @@
 //! `midput inspect` on programs that hang: CPython's and ours, and on such that do not.
 
+#[path = "../support/interpreters.rs"]
+mod interpreters;
 mod python;
 
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +13,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, getuid, kill_process};
 use serde_json::Value as Json;
 
-use python::{Hung, interpreters};
+use interpreters::interpreters;
+use python::Hung;
 
 /// How long survivors may take to where they hang, on a machine with other work.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -247,8 +250,8 @@ fn programs_that_are_well_have_no_hazard() {
 /// Nothing is taken from the program and nothing is lost to it.
 #[test]
 fn looking_changes_nothing() {
-    let python = interpreters().into_values().next_back().unwrap();
-    let hung = Hung::start(&python, "producer_inside_the_frame_unread", "fork");
+    let python = interpreters().values().next_back().unwrap();
+    let hung = Hung::start(python, "producer_inside_the_frame_unread", "fork");
     let first = found(hung.pid(), &["H5", "H8"]);
     for _ in 0..5 {
         let again = inspect(hung.pid()).1;
@@ -284,8 +287,8 @@ fn what_another_user_may_not_see_is_said() {
         eprintln!("inconclusive: only root can make a process of another user");
         return;
     }
-    let python = interpreters().into_values().next_back().unwrap();
-    let hung = Hung::start(&python, "consumer_while_it_waits", "fork");
+    let python = interpreters().values().next_back().unwrap();
+    let hung = Hung::start(python, "consumer_while_it_waits", "fork");
     found(hung.pid(), &["H4"]);
     // Where anybody may go.
     let folder = tempfile::tempdir().unwrap();
@@ -309,8 +312,8 @@ fn what_another_user_may_not_see_is_said() {
 /// The example of docs/inspect.md, with numbers that are the same each time.
 #[test]
 fn the_page_shows_what_is_printed() {
-    let python = interpreters().into_values().next_back().unwrap();
-    let hung = Hung::start(&python, "consumer_while_it_waits", "fork");
+    let python = interpreters().values().next_back().unwrap();
+    let hung = Hung::start(python, "consumer_while_it_waits", "fork");
     let report = found(hung.pid(), &["H4"]);
     let output = midput(&["inspect", &hung.pid().to_string()]).output().unwrap();
     let mut text = String::from_utf8(output.stdout).unwrap();

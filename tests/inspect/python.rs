@@ -1,52 +1,10 @@
-//! CPython programs that hang, and the versions that there are.
+//! CPython programs that hang.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value as Json;
-
-/// The interpreters on the path, by version: 3.8 to 3.13, each once.
-///
-/// # Panics
-/// Where there is none: without a CPython nothing is tested.
-pub(crate) fn interpreters() -> BTreeMap<(u64, u64), PathBuf> {
-    let names = ["python3", "python3.8", "python3.9", "python3.10", "python3.11", "python3.12"];
-    let names = names.iter().chain(&["python3.13"]);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut found = BTreeMap::new();
-    for folder in std::env::split_paths(&path) {
-        for name in names.clone() {
-            if let Some((version, program)) = version(&folder.join(name))
-                && ((3, 8)..=(3, 13)).contains(&version)
-            {
-                found.entry(version).or_insert(program);
-            }
-        }
-    }
-    assert!(
-        !found.is_empty(),
-        "inconclusive: no CPython 3.8 to 3.13 is on the PATH, and nothing was tested; install \
-         python3"
-    );
-    found
-}
-
-/// The version of a CPython and where it is itself; `None` where the file is none, or does not
-/// run.
-fn version(program: &Path) -> Option<((u64, u64), PathBuf)> {
-    if !program.is_file() {
-        return None;
-    }
-    let script = "import sys; assert sys.implementation.name == 'cpython'; \
-                  print(*sys.version_info[:2], sys.executable)";
-    let output = Command::new(program).args(["-I", "-S", "-c", script]).output().ok()?;
-    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
-    let mut words = text.trim().splitn(3, ' ');
-    let version = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-    Some((version, words.next()?.into()))
-}
 
 /// A program that hangs; it ends with this value, and its children with it.
 pub(crate) struct Hung {

@@ -349,6 +349,27 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
         self.os().semaphore_post(&self.local.rlock, Site::new("rlock.release")).await
     }
 
+    /// Gives the read lock back by force, whoever holds it (`X13`).
+    ///
+    /// This is what some do by hand when its holder has died. What the holder had read of a frame
+    /// stays lost, and if only the header is gone, every later [`get`](Self::get) reads payload as
+    /// lengths (`WF5`). A holder that lives is no longer alone.
+    ///
+    /// # Errors
+    /// Nobody holds it (`SL2`); or what the system says.
+    pub async fn force_read_lock(&self) -> io::Result<()> {
+        self.release_rlock().await
+    }
+
+    /// Gives the write lock back by force, whoever holds it (`X13`). What follows a torn frame is
+    /// read as the rest of it.
+    ///
+    /// # Errors
+    /// Nobody holds it (`SL2`); or what the system says.
+    pub async fn force_write_lock(&self) -> io::Result<()> {
+        self.os().semaphore_post(&self.local.wlock, Site::new("wlock.release")).await
+    }
+
     /// The slots in use: items in buffers, in the pipe, being read, and slots that a death lost
     /// (`Q13`).
     ///

@@ -13,7 +13,8 @@ pub enum SendError {
     /// This is the receiving end (`CN2`).
     #[error("the connection is read-only; send on the other end of the pipe")]
     ReadOnly,
-    /// The system refused; `BrokenPipe` where nobody can read any more (`WF7`).
+    /// The system refused; `BrokenPipe` where nobody can read any more (`WF7`), `WouldBlock`, after
+    /// a part of the message, where somebody made a shared descriptor non-blocking (`WF10`).
     #[error("the message was not sent: {0}")]
     Io(#[from] io::Error),
 }

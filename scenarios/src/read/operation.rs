@@ -1,7 +1,8 @@
 //! The grammar of operations: `repeat 3 put a 100kB timeout=1s to jobs`.
 
 use midput_model::program::{
-    Instruction, ItemId, LaneId, Operation, Outcome, ProcessId, QueueId, QueueKind, Signal, Timeout,
+    Instruction, ItemId, LaneId, Operation, Outcome, ProcessId, QueueId, QueueKind, QueueLock,
+    Signal, Timeout,
 };
 use midput_model::queue::manager;
 
@@ -36,6 +37,7 @@ const OPERATIONS: &[&str] = &[
     "until",
     "after",
     "task_done",
+    "release",
 ];
 
 /// A mistake in an operation: the word that is wrong, and the message.
@@ -300,8 +302,12 @@ impl<'text> Parsed<'text> {
         }
         let reader = verb == "close" && words.next_if("reader").is_some();
         let writer = verb == "close" && words.next_if("writer").is_some();
+        let lock = if verb == "release" { Some(Self::lock(words)?) } else { None };
         let end = End::read(names, verb, words, "of", false)?;
         let queue = end.queue(names, verb)?;
+        if let Some(lock) = lock {
+            return Self::of_kind(names, verb, Operation::ForceRelease { queue, lock });
+        }
         let operation = match verb {
             "task_done" => Operation::TaskDone { queue },
             "qsize" => Operation::Size { queue },
@@ -314,6 +320,22 @@ impl<'text> Parsed<'text> {
             _ => Operation::CancelJoinThread { queue },
         };
         Self::of_kind(names, verb, operation)
+    }
+
+    /// `read lock` or `write lock`.
+    fn lock(words: &mut Words<'text>) -> Result<QueueLock, Wrong<'text>> {
+        let word = words.next("'read lock' or 'write lock'")?;
+        let lock = match word {
+            "read" => QueueLock::Read,
+            "write" => QueueLock::Write,
+            _ => {
+                return Err((word, format!("'{word}' is no lock; 'read lock' or 'write lock' is")));
+            }
+        };
+        match words.next("'lock'")? {
+            "lock" => Ok(lock),
+            word => Err((word, format!("'{word}' stands where 'lock' was expected"))),
+        }
     }
 
     /// The operation, if its queue has it.

@@ -99,6 +99,7 @@ const WHOLE_PROGRAM: &[Change] = &[
     ("\"start P1\"", "\"start P0\"", "P0 runs from the beginning"),
     ("\"close\"", "\"start P1\"", "cannot start itself"),
     ("\"close\"", "\"kill P0\"", "nobody may kill P0"),
+    ("\"close\"", "\"release lock\"", "'read lock' or 'write lock' is"),
     ("\"close\"", "\"join P1\"", "only P0 may join P1"),
     ("\"start P1\"", "\"join P1\", \"start P1\"", "stands before 'start P1'"),
     ("\"thread watcher\", ", "", "'watcher' of P0 is never started"),

@@ -140,11 +140,7 @@ struct Search<'a> {
 impl Search<'_> {
     /// Adds all states that can come about without an event, and gives those that come about with
     /// one.
-    fn follow(
-        &self,
-        now: &mut Standings,
-        index: usize,
-    ) -> Result<Vec<(Standing, Event)>, TooMuch> {
+    fn follow(&self, now: &mut Standings, index: usize) -> Result<Vec<(Standing, Event)>, TooMuch> {
         let mut open: Vec<Standing> = now.values().cloned().collect();
         let (mut actions, mut with_event) = (Vec::new(), Vec::new());
         while let Some(standing) = open.pop() {
@@ -154,7 +150,9 @@ impl Search<'_> {
             for action in &actions {
                 let mut after = standing.clone();
                 // What is offered is not refused.
-                let Ok(observation) = self.machine.apply(&mut after.state, action) else { continue };
+                let Ok(observation) = self.machine.apply(&mut after.state, action) else {
+                    continue;
+                };
                 match observation.event {
                     Some(event) if !self.floats(&event) => {
                         with_event.push((after, event));
@@ -182,7 +180,8 @@ impl Search<'_> {
     }
 
     fn may_be_here(&self, event: &Event, index: usize) -> bool {
-        let (Deaths::Somewhere(deaths), Event::Death { process, exit }) = (self.deaths, event) else {
+        let (Deaths::Somewhere(deaths), Event::Death { process, exit }) = (self.deaths, event)
+        else {
             return false;
         };
         let killed = matches!(exit, Exit::Signal(_));

@@ -32,8 +32,10 @@ pub struct Observers {
     pub sites: Option<SitesSeen>,
     /// What the kills found.
     pub kills: Vec<KillFound>,
-    /// Whether the model's state after each kill is kept.
+    /// Whether the model's state after each death is kept.
     pub keep_states: bool,
+    /// Who died, and the model's state right after it.
+    pub deaths: Vec<(ProcessId, classic::State)>,
     /// What every call returned, in order.
     pub returns: Vec<(LaneId, Outcome)>,
     /// All that has happened, where it is kept.
@@ -57,8 +59,6 @@ pub struct KillFound {
     pub process: ProcessId,
     /// The roles of the locks that the victim held.
     pub held: Vec<&'static str>,
-    /// The model's state right after it.
-    pub after: Option<classic::State>,
 }
 
 impl Observers {
@@ -146,7 +146,7 @@ impl Observers {
             let holder = semaphore.holder?;
             (kernel.process_of(holder) == process).then_some(semaphore.role)
         });
-        self.kills.push(KillFound { process, held: held.collect(), after: None });
+        self.kills.push(KillFound { process, held: held.collect() });
     }
 
     /// A process was killed from outside.
@@ -159,9 +159,6 @@ impl Observers {
         self.actions += 1;
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.killed(kernel, process, signal)?;
-            if let (Some(found), true) = (self.kills.last_mut(), self.keep_states) {
-                found.after = Some(lockstep.state().clone());
-            }
         }
         if let Some(trace) = &mut self.trace {
             trace.killed(kernel, process, signal);
@@ -229,8 +226,12 @@ impl Observers {
             trace.note(kernel, record);
         }
         for event in &kernel.events {
-            if let Event::Return { lane, outcome } = *event {
-                self.returns.push((lane, outcome));
+            match (*event, &self.lockstep) {
+                (Event::Return { lane, outcome }, _) => self.returns.push((lane, outcome)),
+                (Event::Death { process, .. }, Some(lockstep)) if self.keep_states => {
+                    self.deaths.push((process, lockstep.state().clone()));
+                }
+                _ => {}
             }
         }
         if self.keep_history {

@@ -248,7 +248,8 @@ impl<'a> Builder<'a> {
             | Operation::JoinThread { queue }
             | Operation::CancelJoinThread { queue }
             | Operation::TaskDone { queue }
-            | Operation::JoinQueue { queue } => *queue = self.queue(*queue),
+            | Operation::JoinQueue { queue }
+            | Operation::ForceRelease { queue, .. } => *queue = self.queue(*queue),
             Operation::Start { process }
             | Operation::Join { process, .. }
             | Operation::IsAlive { process }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use midput_model::program::{Outcome, QueueKind};
+use midput_model::program::{Outcome, QueueKind, QueueLock};
 use midput_real::classic::{
     GetError, JoinableQueue, JoinableQueueHandle, PutError, Queue, QueueHandle, SimpleGetError,
     SimplePutError, SimpleQueue, SimpleQueueHandle, TaskDoneError,
@@ -281,6 +281,15 @@ impl<O: Os> Subject<O> for Classic<O> {
             Self::Pipe(_, writer) => writer.close().await.map_err(|_| Outcome::Failed),
             _ => Err(Outcome::Failed),
         }
+    }
+
+    async fn force_release(&self, lock: QueueLock) -> Result<(), Outcome> {
+        let queue = self.queue()?;
+        let released = match lock {
+            QueueLock::Read => queue.force_read_lock().await,
+            QueueLock::Write => queue.force_write_lock().await,
+        };
+        released.map_err(|_| Outcome::TooMany)
     }
 
     async fn join_thread(&self) -> Result<(), Outcome> {

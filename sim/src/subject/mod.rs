@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::path::Path;
 
-use midput_model::program::{Outcome, QueueParameters};
+use midput_model::program::{Outcome, QueueLock, QueueParameters};
 use midput_real::os::{Exported, Os};
 use midput_real::process::ThisProcess;
 use midput_real::timeout::Timeout;
@@ -108,6 +108,11 @@ pub trait Subject<O: Os>: Clone + Send + Sync + Sized + 'static {
 
     /// Waits until all that this process put is handed over.
     fn join_thread(&self) -> impl Future<Output = Result<(), Outcome>> {
+        async { Err(Outcome::Failed) }
+    }
+
+    /// Gives a lock back by force, whoever holds it (`X13`).
+    fn force_release(&self, _lock: QueueLock) -> impl Future<Output = Result<(), Outcome>> {
         async { Err(Outcome::Failed) }
     }
 

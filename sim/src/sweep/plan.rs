@@ -168,7 +168,13 @@ impl<'a> Sweep<'a> {
             }
         }
         let number = shard.case(index - kept_here);
-        let case = draw(self.scenario, subject(self.scenario, self.lockstep), self.census, &self.options, number);
+        let case = draw(
+            self.scenario,
+            subject(self.scenario, self.lockstep),
+            self.census,
+            &self.options,
+            number,
+        );
         ((self.kept.len() as u64).saturating_add(number), case, false)
     }
 

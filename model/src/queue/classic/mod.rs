@@ -573,6 +573,8 @@ impl Classic {
             | Point::CancelJoinThread
             | Point::CloseReader
             | Point::CloseWriter
+            | Point::ForceReadLock
+            | Point::ForceWriteLock
             | Point::NotStarted
             | Point::Ended => self.step_small_call(state, lane, events),
             _ => self.step_tasks(state, lane, events),

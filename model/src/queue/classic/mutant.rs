@@ -13,9 +13,6 @@ use super::{Classic, Events};
 
 impl Classic {
     /// The machine of the same program, in which every step of one name is altered.
-    ///
-    /// Where the altered protocol reads a header from the middle of a frame, the machine refuses
-    /// that step: it knows which frame a byte belongs to, and not its value.
     #[must_use]
     pub fn with_mutant(self, mutant: Mutant) -> Self {
         Self { mutant: Some(mutant), ..self }
@@ -97,7 +94,19 @@ impl Classic {
 fn gives_back(point: Point) -> bool {
     matches!(
         point,
-        Point::GetReleaseSlot | Point::FeedGiveBack | Point::GetReleaseLock | Point::FeedRelease
+        Point::GetReleaseSlot
+            | Point::FeedGiveBack
+            | Point::GetReleaseLock
+            | Point::FeedRelease
+            | Point::ForceReadLock
+            | Point::ForceWriteLock
+            | Point::PutTasksUnlock
+            | Point::TasksUnlock
+            | Point::WaitUnlock
+            | Point::PutCount
+            | Point::WaitCount
+            | Point::WaitWoken
+            | Point::NotifyWake
     )
 }
 
@@ -106,9 +115,14 @@ fn make_available(state: &mut State, process: ProcessId, queue: QueueId, gives: 
     let shared = state.queue_mut(queue);
     let slots = if gives { 0 } else { 1 };
     shared.slots = Semaphore::new(slots, shared.slots.maximum());
-
     for lock in [&mut shared.read_lock, &mut shared.write_lock] {
         lock.semaphore = Semaphore::new(slots, 1);
+    }
+    if let Some(tasks) = &mut shared.tasks {
+        tasks.lock.semaphore = Semaphore::new(slots, 1);
+        for counter in [&mut tasks.unfinished, &mut tasks.wait, &mut tasks.woken] {
+            *counter = Semaphore::new(slots, counter.maximum());
+        }
     }
     state.local_mut(process, queue).locked_by = None;
 }

@@ -67,6 +67,10 @@ pub enum Point {
     CancelJoinThread,
     /// `close reader`.
     CloseReader,
+    /// Give the read lock back by force (`X13`).
+    ForceReadLock,
+    /// Give the write lock back by force (`X13`).
+    ForceWriteLock,
 
     /// Start a process.
     ProcessStart,
@@ -173,7 +177,7 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of the protocol's parts.
-    pub const ALL: [Self; 78] = [
+    pub const ALL: [Self; 80] = [
         Self::NotStarted,
         Self::Ended,
         Self::AwaitDeath,
@@ -203,6 +207,8 @@ impl Point {
         Self::FeederJoin,
         Self::CancelJoinThread,
         Self::CloseReader,
+        Self::ForceReadLock,
+        Self::ForceWriteLock,
         Self::ProcessStart,
         Self::ProcessJoin,
         Self::ProcessPoll,
@@ -255,7 +261,7 @@ impl Point {
     ];
 
     /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`;
-    /// of a joinable queue `task_done`, `join`, `sleep` and `tasks`; of a simple one `simple`; or the
+    /// `force`; of a joinable queue `task_done`, `join`, `sleep` and `tasks`; of a simple one `simple`; or the
     /// life of a `process`.
     pub fn part(self) -> &'static str {
         match self {
@@ -288,6 +294,7 @@ impl Point {
             | Self::CloseReader
             | Self::CloseWriter => "close",
             Self::SimpleCloseReader | Self::SimpleCloseWriter => "simple",
+            Self::ForceReadLock | Self::ForceWriteLock => "force",
             Self::ReadValue | Self::LookInPipe => "look",
             Self::FeedLock
             | Self::FeedWait
@@ -362,7 +369,7 @@ impl Point {
             Self::GetPoll => "poll",
             Self::GetHeader => "read-header",
             Self::GetBody => "read-body",
-            Self::GetReleaseLock => "rlock.release",
+            Self::GetReleaseLock | Self::ForceReadLock => "rlock.release",
             Self::GetReleaseSlot | Self::FeedGiveBack => "sem.release",
             Self::GetDecode => "decode",
             Self::ReadValue => "sem.value",
@@ -393,7 +400,7 @@ impl Point {
             Self::FeedWriteFrame => "write-frame",
             Self::FeedWriteHeader => "write-header",
             Self::FeedWriteBody => "write-body",
-            Self::FeedRelease => "wlock.release",
+            Self::FeedRelease | Self::ForceWriteLock => "wlock.release",
             Self::PutTasksLock | Self::DoneLock | Self::JoinLock | Self::WaitLock => "cond.acquire",
             Self::PutCount => "unfinished.release",
             Self::PutTasksUnlock | Self::TasksUnlock | Self::WaitUnlock => "cond.release",

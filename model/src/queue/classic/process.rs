@@ -3,7 +3,8 @@
 use crate::event::Event;
 use crate::machine::Refused;
 use crate::program::{
-    Instruction, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, QueueKind, Signal,
+    Instruction, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, QueueKind, QueueLock,
+    Signal,
 };
 use crate::step::StepResult;
 
@@ -53,6 +54,8 @@ impl Classic {
             Operation::CancelJoinThread { .. } => Point::CancelJoinThread,
             Operation::TaskDone { .. } => Point::DoneLock,
             Operation::JoinQueue { .. } => Point::JoinLock,
+            Operation::ForceRelease { lock: QueueLock::Read, .. } => Point::ForceReadLock,
+            Operation::ForceRelease { lock: QueueLock::Write, .. } => Point::ForceWriteLock,
             Operation::Start { .. } => Point::ProcessStart,
             Operation::Join { .. } => Point::ProcessJoin,
             Operation::IsAlive { .. } => Point::ProcessPoll,

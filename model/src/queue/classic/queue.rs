@@ -8,7 +8,7 @@ use crate::program::{
 use crate::step::StepResult;
 
 use super::point::Point;
-use super::state::{Entry, State};
+use super::state::{Entry, LaneState, State};
 use super::{Classic, Events, HEADER_BYTES, ONE_WRITE_MAX};
 
 impl Classic {
@@ -275,6 +275,14 @@ impl Classic {
                 state.close_writer(process, queue);
                 Outcome::Done
             }
+            Point::ForceReadLock | Point::ForceWriteLock => {
+                let shared = state.queue_mut(queue);
+                let reads = point == Point::ForceReadLock;
+                let lock = if reads { &mut shared.read_lock } else { &mut shared.write_lock };
+                lock.holder = None;
+                // A lock that nobody holds cannot be given back (SL2).
+                lock.semaphore.post().map_or(Outcome::TooMany, |()| Outcome::Done)
+            }
             _ => {
                 state.close_reader(process, queue);
                 Outcome::Done
@@ -397,10 +405,12 @@ impl Classic {
 
     /// The bytes of the transfer that a lane is in or comes to.
     pub(super) fn transfer_bytes(&self, state: &State, lane: LaneId) -> u32 {
-        let payload = state.lane(lane).item.map_or(0, |item| self.payload_bytes(item));
+        let LaneState { item, garbled, .. } = *state.lane(lane);
+        let payload = item.map_or(0, |item| self.payload_bytes(item));
         match state.lane(lane).point {
             Point::FeedWriteFrame => HEADER_BYTES + payload,
-            Point::FeedWriteBody | Point::GetBody => payload,
+            Point::GetBody => garbled.unwrap_or(payload),
+            Point::FeedWriteBody => payload,
             _ => HEADER_BYTES,
         }
     }
@@ -425,7 +435,7 @@ impl Classic {
         current.remaining_ms = None;
         current.item = None;
         current.moved = 0;
-        current.garbled = false;
+        current.garbled = None;
         current.failure = None;
         current.overdue = false;
         if repeats {

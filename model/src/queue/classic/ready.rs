@@ -139,8 +139,12 @@ impl Point {
             | Self::FeedWake
             | Self::FeedUnlock => Change::Of(Kind::Local),
             Self::PutAcquire | Self::GetReleaseSlot | Self::FeedGiveBack => Change::Of(Kind::Slots),
-            Self::GetAcquire | Self::GetReleaseLock => Change::Of(Kind::ReadLock),
-            Self::FeedAcquire | Self::FeedRelease => Change::Of(Kind::WriteLock),
+            Self::GetAcquire | Self::GetReleaseLock | Self::ForceReadLock => {
+                Change::Of(Kind::ReadLock)
+            }
+            Self::FeedAcquire | Self::FeedRelease | Self::ForceWriteLock => {
+                Change::Of(Kind::WriteLock)
+            }
             Self::GetHeader
             | Self::GetBody
             | Self::FeedWriteFrame

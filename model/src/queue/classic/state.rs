@@ -51,9 +51,9 @@ pub struct LaneState {
     pub moved: u32,
     /// Whether it is inside a write call that has moved some of its bytes and goes on.
     pub in_call: bool,
-    /// Whether bytes of another frame have come into the payload that it reads: only where the
-    /// protocol is altered.
-    pub garbled: bool,
+    /// Where what it reads is no frame any more, since another's bytes came into it or a header was
+    /// lost (`WF5`): what has been read of the header as a number, then the length that it says.
+    pub garbled: Option<u32>,
     /// What its call will end with once the locks are given back.
     pub failure: Option<Outcome>,
     /// Whether it leaves its process, and with what it is busy then.
@@ -243,7 +243,7 @@ impl LaneState {
             item: None,
             moved: 0,
             in_call: false,
-            garbled: false,
+            garbled: None,
             failure: None,
             leaving: None,
             exit_code: 0,
@@ -379,6 +379,12 @@ impl Shared {
         self.content
             .front()
             .is_some_and(|run| Some(run.item) == item && run.from == from && run.to >= from + bytes)
+    }
+
+    /// The next so many bytes: of which item's frame, and which of it.
+    pub(super) fn bytes(&self, bytes: u32) -> impl Iterator<Item = (ItemId, u32)> + '_ {
+        let all = self.content.iter().flat_map(|run| (run.from..run.to).map(|at| (run.item, at)));
+        all.take(bytes as usize)
     }
 
     /// Takes so many bytes from the front; the caller has asked the pipe that they are there.

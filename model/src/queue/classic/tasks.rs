@@ -71,7 +71,9 @@ impl Classic {
             }
             Point::PutCount => Some(Point::PutNotify),
             Point::PutTasksUnlock => {
-                tasks.lock.give_back();
+                if !tasks.lock.give_back() {
+                    state.lane_mut(lane).failure = Some(Outcome::Failed);
+                }
                 Some(Point::PutUnlock)
             }
             _ => None,
@@ -112,10 +114,15 @@ impl Classic {
                 left => (Point::WaitCount, StepResult::Value(left)),
             },
             Point::TasksUnlock => {
-                tasks.lock.give_back();
-                let outcome = state.lane(lane).failure.unwrap_or(Outcome::Done);
+                // A lock that was not taken cannot be given back (SL2).
+                let failed = (!tasks.lock.give_back()).then_some(Outcome::Failed);
+                let outcome = failed.or(state.lane(lane).failure).unwrap_or(Outcome::Done);
                 self.finish(state, lane, outcome, events);
                 return StepResult::Done;
+            }
+            Point::WaitUnlock if !tasks.lock.give_back() => {
+                state.lane_mut(lane).failure = Some(Outcome::Failed);
+                (Point::TasksUnlock, StepResult::Done)
             }
             Point::WaitCount
             | Point::WaitUnlock
@@ -187,10 +194,7 @@ fn step_wait(tasks: &mut Tasks, lane: LaneId, point: Point) -> Point {
             let _ = tasks.sleeping.post();
             Point::WaitUnlock
         }
-        Point::WaitUnlock => {
-            tasks.lock.give_back();
-            Point::WaitAcquire
-        }
+        Point::WaitUnlock => Point::WaitAcquire,
         Point::WaitAcquire => {
             tasks.wait.try_wait();
             Point::WaitWoken

@@ -3,7 +3,7 @@
 use crate::machine::Refused;
 use crate::mutant::Change;
 use crate::os::pipe::{Taken, Written};
-use crate::program::{ItemId, LaneId, Outcome, Timeout};
+use crate::program::{ItemId, LaneId, Outcome, Timeout, payload_byte};
 use crate::step::StepResult;
 
 use super::point::Point;
@@ -107,10 +107,10 @@ impl Classic {
         let left = self.transfer_bytes(state, lane) - moved;
         let most = left.min(limit.unwrap_or(u32::MAX));
         let own = self.comes_whole(state, lane, item, most);
-        if !own && point == Point::GetHeader {
-            return Err(self.refused(lane, point, "these bytes are no frame's header"));
-        }
-        if begins {
+        if !own {
+            let garbled = self.garble(state, lane, item, most)?;
+            state.lane_mut(lane).garbled = Some(garbled);
+        } else if begins {
             state.lane_mut(lane).item = item;
         }
         match state.queue_mut(queue).pipe.read(most) {
@@ -118,7 +118,6 @@ impl Classic {
                 state.queue_mut(queue).take(bytes);
                 let current = state.lane_mut(lane);
                 current.moved += bytes;
-                current.garbled |= !own;
                 if bytes == left {
                     self.transfer_read(state, lane);
                 }
@@ -134,13 +133,48 @@ impl Classic {
     }
 
     /// Whether what a read of at most so many bytes takes is the next part of the item's frame:
-    /// only an altered protocol lets another writer or reader in between.
+    /// so it is unless the protocol is altered or a lock was given back by force.
     fn comes_whole(&self, state: &State, lane: LaneId, item: Option<ItemId>, most: u32) -> bool {
         let shared = state.queue(self.queue_of(state, lane));
         let Taken::Bytes(bytes) = shared.pipe.preview_read(most) else { return true };
         let current = state.lane(lane);
         let header = if current.point == Point::GetHeader { 0 } else { HEADER_BYTES };
         shared.goes_on(item, header + current.moved, bytes)
+    }
+
+    /// What becomes of a message when a read of at most so many bytes takes others than the next
+    /// ones of the item's frame: the header as far as it is known then, or the length of the body.
+    fn garble(
+        &self,
+        state: &State,
+        lane: LaneId,
+        item: Option<ItemId>,
+        most: u32,
+    ) -> Result<u32, Refused> {
+        let LaneState { point, moved, garbled, .. } = *state.lane(lane);
+        if point == Point::GetBody {
+            return Ok(self.transfer_bytes(state, lane));
+        }
+        let shared = state.queue(self.queue_of(state, lane));
+        let bytes = most.min(shared.pipe.available());
+        let own = |index| item.map_or(0, |item| self.frame_byte(item, index));
+        let begun = || (0..moved).fold(0, |number, index| number << 8 | u32::from(own(index)));
+        let taken = shared.bytes(bytes).map(|(item, index)| self.frame_byte(item, index));
+        let header =
+            taken.fold(garbled.unwrap_or_else(begun), |number, byte| number << 8 | u32::from(byte));
+        if moved + bytes == HEADER_BYTES && header == u32::MAX {
+            return Err(self.refused(lane, point, "these bytes announce a length of eight bytes"));
+        }
+        Ok(header)
+    }
+
+    /// One byte of an item's frame (`WF1`).
+    fn frame_byte(&self, item: ItemId, index: u32) -> u8 {
+        let payload = self.payload_bytes(item);
+        match index.checked_sub(HEADER_BYTES) {
+            None => payload.to_be_bytes()[index as usize],
+            Some(index) => payload_byte(item, payload, index),
+        }
     }
 
     fn fail_read(
@@ -160,12 +194,14 @@ impl Classic {
     /// A header or a payload has been read whole.
     fn transfer_read(&self, state: &mut State, lane: LaneId) {
         let untimed = self.timeout_of(state, lane) == Timeout::Never;
-        let payload = state.lane(lane).item.map_or(0, |item| self.payload_bytes(item));
+        let mut payload = state.lane(lane).item.map_or(0, |item| self.payload_bytes(item));
         let current = state.lane_mut(lane);
         current.moved = 0;
-        if current.garbled {
-            // These bytes are no item.
+        if let Some(header) = current.garbled {
+            // These bytes are no item, and a negative length is an empty message (WF5).
             current.item = None;
+            payload = if header > i32::MAX as u32 { 0 } else { header };
+            current.garbled = Some(payload);
         }
         current.point = match current.point {
             Point::GetHeader if payload > 0 => Point::GetBody,

@@ -75,8 +75,7 @@ impl Manager {
         let said = |(_, request): &(u16, Operation)| matches!(request, Operation::TaskDone { .. });
         let index = usize::from(process.0);
         let has_taken = state.queues.iter().any(|queue| queue.tasks.taken[index] > 0);
-        let has_something =
-            client.delivered.is_some() || !client.requests.is_empty() || has_taken;
+        let has_something = client.delivered.is_some() || !client.requests.is_empty() || has_taken;
         let is_over = state.is_dead(process) && !client.accepted;
         self.form == Form::Closed
             && state.server_lives

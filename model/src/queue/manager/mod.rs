@@ -20,9 +20,9 @@ use crate::queue::classic::Time;
 mod act;
 mod can;
 mod tasks;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use tasks::Tasks;
 pub use text::describe;

@@ -41,7 +41,8 @@ fn history(run: &NativeRun, main_of: impl Fn(usize) -> LaneId) -> (Vec<Event>, D
 }
 
 pub(super) fn conclude(scenario: &Scenario, case: &Case, run: &NativeRun) -> CaseOutcome {
-    let inconsistent = |text: String| not_judged(case, Verdict::Fail(vec![Failure::Inconsistent(text)]));
+    let inconsistent =
+        |text: String| not_judged(case, Verdict::Fail(vec![Failure::Inconsistent(text)]));
     let machine = match machine(scenario, Time::Any) {
         Ok(machine) => machine,
         Err(error) => return inconsistent(error.to_string()),

@@ -37,7 +37,10 @@ struct Watched {
     log: ProcessLog,
     /// The reading end of the pipe that only the process can write.
     life: OwnedFd,
-    started: OwnedFd,
+    /// Whoever awaits the process's death waits for a byte in this pipe first. Both ends are kept:
+    /// one that nobody can write polls as readable.
+    started: (OwnedFd, OwnedFd),
+    /// What the process's number is written into.
     number: OwnedFd,
     pid: Option<u32>,
     pidfd: Option<OwnedFd>,
@@ -116,7 +119,7 @@ impl Watched {
             read: 0,
             log: ProcessLog::default(),
             life: pipe()?.0,
-            started: pipe()?.0,
+            started: pipe()?,
             number: rustix::fs::memfd_create("midput-number", MemfdFlags::CLOEXEC)
                 .map_err(std::io::Error::from)?,
             pid: None,
@@ -131,7 +134,7 @@ impl Watched {
     fn names(&self) -> std::io::Result<ProcessObjects> {
         Ok(ProcessObjects {
             log: ObjectName::of(&self.log_file)?,
-            started: ObjectName::of(&self.started)?,
+            started: ObjectName::of(&self.started.0)?,
             number: ObjectName::of(&self.number)?,
             life: ObjectName::of(&self.life)?,
         })
