@@ -4,8 +4,8 @@
 //! It is coarser than lockstep: of what the server and its clients do between calls and returns the
 //! history says nothing, so all of it that the model allows is followed at once.
 
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use midput_model::contract::{Guarantee, Historic, Monitor, Violation};
 use midput_model::event::{End, Event};
@@ -165,9 +165,9 @@ impl Search<'_> {
                     return Err(TooMuch);
                 }
                 let key = fingerprint(&after.state);
-                if !now.contains_key(&key) {
+                if let Entry::Vacant(place) = now.entry(key) {
                     open.push(after.clone());
-                    now.insert(key, after);
+                    place.insert(after);
                 }
             }
         }

@@ -256,7 +256,6 @@ impl<'a> Runner<'a> {
 
     /// The run held against the manager's model, where there is one and time is patient: it does not
     /// have that a server is given up.
-    #[expect(clippy::type_complexity, reason = "what explain says, or nothing")]
     fn explained(
         &self,
         ending: &Ending,
