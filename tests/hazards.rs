@@ -1,15 +1,14 @@
 //! Each hazard that the classic queue has, as a trace of the real code: found by a sweep of the
 //! scenario that the hazard list names for it, at its first case.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use midput_scenarios::Hazard;
 use midput_sim::schedule::{Strategies, StrategyName};
 use midput_sim::subject::Classic;
-use midput_sim::sweep::{Runner, SweepOptions, Verdict, census, draw, run_native};
+use midput_sim::sweep::{Runner, SweepOptions, census, draw};
 use midput_sim::trace::{Story, TraceLog, render};
-use midput_sim::world::native::NativeOptions;
 
 const SEED: u64 = 0x4d2;
 
@@ -62,22 +61,3 @@ hazard!(h13_items_dropped_by_cancel, H13);
 
 hazard!(h14_item_swallowed_by_dead_client, H14);
 hazard!(h15_put_after_death, H15);
-
-/// Each of these with real processes: a client that waits for its answer dies.
-#[test]
-fn h14_and_h15_with_real_processes() {
-    let scenarios = midput_scenarios::builtin();
-    let options = NativeOptions::new(env!("CARGO_BIN_EXE_midput").into());
-    for hazard in [Hazard::H14, Hazard::H15] {
-        let name = hazard.scenario();
-        let scenario = scenarios.iter().find(|scenario| scenario.name == name).unwrap();
-        let case = format!(
-            "midput case 2\nscenario {name}\nsubject classic\ndrawn seed 0x4d2 case 0\n\
-             strategy random\ntime patient\n\
-             kill P1 SIGKILL blocked in P1.main answer.wait[5]\n"
-        );
-        let outcome = run_native(scenario, &case.parse().unwrap(), &options);
-        assert_eq!(outcome.judged.hazards, BTreeSet::from([hazard]), "{name}: {outcome:?}");
-        assert_eq!(outcome.judged.verdict, Verdict::Pass, "{name} allows it");
-    }
-}
