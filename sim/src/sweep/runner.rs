@@ -254,8 +254,8 @@ impl<'a> Runner<'a> {
         judged
     }
 
-    /// The run held against the manager's model, where there is one and time is patient: it does not
-    /// have that a server is given up.
+    /// The run held against the manager's model, where there is one and time is patient: it does
+    /// not have that a server is given up.
     fn explained(
         &self,
         ending: &Ending,

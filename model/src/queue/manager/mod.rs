@@ -2,8 +2,8 @@
 //! stale answers of `MQ7`, and the closed one of `midput_real::manager`.
 //!
 //! It is coarser than [`classic`](super::classic): one action is one message that one side sends or
-//! takes up, or one event of the history. A client has one connection, and the server one thread for
-//! it. Requests that have been sent stay in the connection until they are served, whether or not a
+//! takes up, or one event of the history. A client has one connection, and the server one thread
+//! for it. Requests that have been sent stay in the connection until they are served, whether or not a
 //! thread of the server has read them meanwhile: nobody can tell the difference, since a socket
 //! delivers what was sent before its end.
 

@@ -13,8 +13,8 @@ use crate::sweep::runner::CaseOutcome;
 use crate::world::native::{NativeRun, What};
 
 /// What the processes logged, in the order of their common clock: a call is logged before anything
-/// is done for it, a return after all of it. When a process died is not logged; it was after the last
-/// that it logged.
+/// is done for it, a return after all of it. When a process died is not logged; it was after the
+/// last that it logged.
 fn history(run: &NativeRun, main_of: impl Fn(usize) -> LaneId) -> (Vec<Event>, Deaths) {
     let mut all = Vec::new();
     for (process, log) in run.logs.iter().enumerate() {
