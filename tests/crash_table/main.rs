@@ -60,7 +60,7 @@ fn cell(machine: &Machine, state: &State) -> String {
             None,
             true,
             Point::GetAcquire
-            | Point::FeedAcquire
+            | Point::SendAcquire
             | Point::PutTasksLock
             | Point::DoneLock
             | Point::JoinLock,

@@ -502,7 +502,7 @@ impl Classic {
                 self.finish_message(state, lane, events);
                 result
             }
-            Point::FeedWriteFrame | Point::FeedWriteHeader | Point::FeedWriteBody => {
+            Point::SendWriteFrame | Point::SendWriteHeader | Point::SendWriteBody => {
                 let result = self.step_write(state, lane, limit);
                 self.finish_message(state, lane, events);
                 result
@@ -523,7 +523,7 @@ impl Classic {
             | Point::GetReleaseLock
             | Point::GetReleaseSlot
             | Point::GetDecode => self.step_get(state, lane, events),
-            Point::FeedEncode | Point::FeedAcquire | Point::FeedRelease
+            Point::SendEncode | Point::SendAcquire | Point::SendRelease
                 if matches!(self.role(lane), LaneRole::Program(_)) =>
             {
                 self.step_simple_put(state, lane, events)
@@ -535,9 +535,9 @@ impl Classic {
             | Point::FeedPop
             | Point::FeedCloseReader
             | Point::FeedCloseWriter
-            | Point::FeedEncode
-            | Point::FeedAcquire
-            | Point::FeedRelease
+            | Point::SendEncode
+            | Point::SendAcquire
+            | Point::SendRelease
             | Point::FeedGiveBack => self.step_feeder(state, lane),
             Point::SentinelLock
             | Point::SentinelAppend
