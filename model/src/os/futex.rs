@@ -59,6 +59,15 @@ impl Word {
     }
 }
 
+impl std::ops::Not for Word {
+    type Output = Self;
+
+    /// All bits but these, for [`Futex::fetch_and`].
+    fn not(self) -> Self {
+        Self(!self.0)
+    }
+}
+
 impl fmt::Display for Word {
     /// Owners are shown by their numbers: `free`, `1`, `1+WAITERS`, `OWNER_DIED+WAITERS`.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

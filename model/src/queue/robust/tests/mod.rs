@@ -1,0 +1,146 @@
+//! The proofs: each explores all that can happen, and each is broken once by mutants.
+
+mod event;
+mod event_mutants;
+mod lock;
+mod lock_mutants;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::ops::ControlFlow;
+
+use super::{Action, Observation};
+use crate::explore::{Explored, Limits, StateIndex, explore, fingerprint};
+use crate::machine::{Machine, Refused};
+
+const LIMITS: Limits = Limits { states_max: 5_000_000 };
+
+/// The nearest state in which something is wrong, what it is, and what was explored until then.
+struct Search<M: Machine> {
+    explored: Explored<M>,
+    fault: Option<(StateIndex, &'static str)>,
+}
+
+/// Explores until `fault` finds something; it is asked of every state, and told whether it is an
+/// end.
+fn search<M: Machine>(
+    machine: &M,
+    fault: impl Fn(&M::State, bool) -> Option<&'static str>,
+) -> Search<M> {
+    let mut found = None;
+    let explored = explore(machine, LIMITS, |visit| {
+        found = fault(visit.state, visit.is_end()).map(|fault| (visit.index, fault));
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    Search { explored, fault: found }
+}
+
+/// Explores everything; fails with a shortest path where something is wrong, and where a run could
+/// go on for ever.
+fn prove<M: Machine<Observation = Observation>>(
+    machine: &M,
+    fault: impl Fn(&M::State, bool) -> Option<&'static str>,
+) -> Explored<M> {
+    let found = search(machine, fault);
+    assert_eq!(found.fault.map(|(_, fault)| fault), None, "{}", trace(machine, &found));
+    assert!(found.explored.complete(), "{}", found.explored.finish);
+    assert_every_run_ends(machine);
+    found.explored
+}
+
+/// The shortest path to what is wrong, one line a step.
+fn trace<M: Machine<Observation = Observation>>(machine: &M, found: &Search<M>) -> String {
+    let mut lines = String::new();
+    if let Some((index, fault)) = found.fault {
+        for (_, observation) in found.explored.path(machine, index) {
+            writeln!(lines, "{observation}").unwrap();
+        }
+        writeln!(lines, "so: {fault}").unwrap();
+    }
+    lines
+}
+
+/// No state is reached twice by one run, so that every run has an end, with no fairness assumed:
+/// what holds in every end comes about at last.
+fn assert_every_run_ends<M: Machine>(machine: &M) {
+    let mut indices = BTreeMap::new();
+    let mut followers: Vec<Vec<u64>> = Vec::new();
+    let explored = explore(machine, LIMITS, |visit| {
+        indices.insert(fingerprint(visit.state), visit.index.position());
+        let actions = visit.enabled.iter().chain(visit.disturbances);
+        followers.push(
+            actions
+                .map(|action| fingerprint(&machine.step(visit.state, action).unwrap().0))
+                .collect(),
+        );
+        ControlFlow::Continue(())
+    });
+    assert!(explored.complete());
+    let mut before = vec![0u32; followers.len()];
+    for follower in followers.iter().flatten() {
+        before[indices[follower]] += 1;
+    }
+    let mut ready: Vec<usize> = (0..followers.len()).filter(|&index| before[index] == 0).collect();
+    let mut sorted = 0;
+    while let Some(index) = ready.pop() {
+        sorted += 1;
+        for follower in &followers[index] {
+            let follower = indices[follower];
+            before[follower] -= 1;
+            if before[follower] == 0 {
+                ready.push(follower);
+            }
+        }
+    }
+    assert_eq!(sorted, followers.len(), "some run comes back to where it was");
+}
+
+/// What a mutant of a machine came to, as a line of a table: what goes wrong first, after how many
+/// actions, and how many states were found until then. A mutant that nothing goes wrong with is
+/// explored to its end.
+fn line_of<M: Machine<Observation = Observation>>(name: &str, found: &Search<M>) -> String {
+    let Search { explored, fault } = found;
+    let states = explored.states;
+    match *fault {
+        Some((index, fault)) => {
+            let actions = explored.actions(index).len();
+            format!("{name:58} {fault:38} {actions:3} {states:7}\n")
+        }
+        None => {
+            assert!(explored.complete(), "{name}: {}", explored.finish);
+            format!("{name:58} {:38}   - {states:7}\n", "nothing: harmless")
+        }
+    }
+}
+
+/// A machine in which some action does something else.
+struct Altered<M: Machine> {
+    machine: M,
+    /// Given the machine, a state and an action: changes what the action made of the state.
+    alter: fn(&M::State, &Action, &mut M::State),
+}
+
+impl<M: Machine<Action = Action>> Machine for Altered<M> {
+    type State = M::State;
+    type Action = Action;
+    type Observation = M::Observation;
+
+    fn initial(&self) -> M::State {
+        self.machine.initial()
+    }
+
+    fn enabled(&self, state: &M::State, out: &mut Vec<Action>) {
+        self.machine.enabled(state, out);
+    }
+
+    fn disturbances(&self, state: &M::State, out: &mut Vec<Action>) {
+        self.machine.disturbances(state, out);
+    }
+
+    fn apply(&self, state: &mut M::State, action: &Action) -> Result<M::Observation, Refused> {
+        let before = state.clone();
+        let observation = self.machine.apply(state, action)?;
+        (self.alter)(&before, action, state);
+        Ok(observation)
+    }
+}
