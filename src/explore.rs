@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use midput_model::contract::{Verdict, Violation, prove};
 use midput_model::explore::{Limits, explore as visit_all};
 use midput_model::program::Program;
-use midput_model::queue::classic::{Classic as Machine, Ending, Environment, Time, why_stuck};
+use midput_model::queue::classic::{
+    Classic as Machine, Ending, Environment, Time, honest_end, why_stuck,
+};
 use midput_scenarios::Scenario;
 use midput_sim::counterexample::case_of;
 use midput_sim::subject::Classic;
@@ -90,7 +92,9 @@ fn one(scenario: &Scenario, arguments: &Explore) -> Status {
     if !explored.complete() {
         outln!("  INCONCLUSIVE: {}; raise it with --states", explored.finish);
     }
-    for (guarantee, verdict) in prove(&machine, limits) {
+    for (guarantee, verdict) in
+        prove(&machine, limits).into_iter().chain(honest_end(&machine, limits))
+    {
         match verdict {
             Verdict::Holds { states } => {
                 outln!("  {guarantee} {:<22} holds in all {states} states", guarantee.name());

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use midput_model::contract::{Guarantee, GuaranteeSet, Historic, Verdict, prove};
 use midput_model::explore::Limits;
-use midput_model::queue::classic::{Classic as Machine, Time};
-use midput_scenarios::{Scenario, builtin};
+use midput_model::program::QueueKind;
+use midput_model::queue::classic::{Classic as Machine, Time, honest_end};
+use midput_scenarios::{Hazard, Scenario, builtin};
 
 use crate::check::calls::explored_machine;
 use crate::counterexample::case_of;
@@ -170,7 +171,7 @@ pub fn matrix(class: &Class, kills: bool, options: MatrixOptions) -> Vec<(Guaran
     let mut model = Column::default();
     let mut sim = Column::default();
     for (name, scenario) in chosen {
-        Guarantee::judged(&scenario.program).iter().for_each(|it| judged.insert(it));
+        judged_of(&scenario).iter().for_each(|it| judged.insert(it));
         let limits = Limits { states_max: options.states_max };
         match explored_machine(&scenario, Time::Patient, true) {
             // One action of its model is many steps of the code, which cannot be led along.
@@ -190,6 +191,15 @@ pub fn matrix(class: &Class, kills: bool, options: MatrixOptions) -> Vec<(Guaran
     Guarantee::ALL.into_iter().map(|guarantee| (guarantee, cells(guarantee))).collect()
 }
 
+/// What histories show, and where the end of a stream is seen, whether it is honest: by H12.
+fn judged_of(scenario: &Scenario) -> GuaranteeSet {
+    let mut judged = Guarantee::judged(&scenario.program);
+    if scenario.program.queues.iter().any(|queue| queue.kind == QueueKind::Pipe) {
+        judged.insert(Guarantee::G11);
+    }
+    judged
+}
+
 /// Explores the model, and leads the code along each shortest counterexample.
 fn explored(
     scenario: &Scenario,
@@ -200,7 +210,8 @@ fn explored(
 ) {
     let environment = environment(scenario, Time::Patient);
     let machine = Machine::new(scenario.program.clone(), environment);
-    for (guarantee, verdict) in prove(&machine, limits) {
+    let honest_end = honest_end(&machine, limits);
+    for (guarantee, verdict) in prove(&machine, limits).into_iter().chain(honest_end) {
         if let Some(path) = model.verdict(guarantee, verdict, name) {
             let (case, mut follow) = case_of(scenario, &machine, &path);
             let mut runner = Runner::new(scenario, true);
@@ -220,7 +231,7 @@ fn drawn_cases(scenario: &Scenario, name: &'static str, cases: u64, sim: &mut Co
         let outcome = runner.run::<Classic<_>>(&case, None);
         sim.outcome(&outcome, name, Some(number));
     }
-    for guarantee in Guarantee::judged(&scenario.program).iter() {
+    for guarantee in judged_of(scenario).iter() {
         sim.looked_at(guarantee, cases);
     }
 }
@@ -274,6 +285,10 @@ impl Column {
         for violation in &outcome.judged.violations {
             let found = Smallest { length: outcome.steps, scenario: name, case };
             self.violated(violation.guarantee, found);
+        }
+        if outcome.judged.hazards.contains(&Hazard::H12) {
+            let found = Smallest { length: outcome.steps, scenario: name, case };
+            self.violated(Guarantee::G11, found);
         }
         // Hazards and broken guarantees are what the table is about; anything else is a fault of
         // ours, and then nothing is known.
