@@ -148,6 +148,9 @@ pub(crate) struct Matrix {
     /// So many simulated cases for each scenario.
     #[arg(long, default_value_t = 256)]
     pub cases: u64,
+    /// Run real processes as well: each kill site of each scenario once.
+    #[arg(long)]
+    pub native: bool,
 }
 
 #[derive(Clone, Debug, Args)]

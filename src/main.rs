@@ -75,7 +75,7 @@ fn run(arguments: Arguments, settings: &Settings) -> anyhow::Result<Status> {
         Some(Command::Shrink(arguments)) => shrink::shrink(&arguments, settings),
         Some(Command::Trace(trace)) => replay::trace(&trace, settings),
         Some(Command::Explore(explore)) => explore::explore(&explore),
-        Some(Command::Matrix(arguments)) => Ok(matrix::matrix(&arguments)),
+        Some(Command::Matrix(arguments)) => matrix::matrix(&arguments),
         Some(Command::Explain(arguments)) => explain::explain(&arguments),
         Some(Command::Merge(merge)) => merge::merge(&merge, settings, color),
         Some(Command::List(list)) => list::list(&list),

@@ -5,6 +5,7 @@ use std::process::Command;
 use midput_model::program::QueueKind;
 use midput_scenarios::builtin;
 use midput_sim::matrix::{Cell, Cells, Class, MatrixOptions, matrix};
+use midput_sim::world::native::NativeOptions;
 
 /// The status of the command and what it printed.
 fn midput(arguments: &[&str]) -> (Option<i32>, String) {
@@ -47,13 +48,29 @@ fn every_scenario_of_a_class_is_built_in_and_has_queues_of_that_class() {
 
 #[test]
 fn too_few_states_leave_it_undecided_and_say_so() {
-    let options = MatrixOptions { states_max: 20, cases: 1 };
+    let options = MatrixOptions { states_max: 20, cases: 1, native: None };
     let simple = &Class::ALL[2];
-    let rows = matrix(simple, false, options);
+    let rows = matrix(simple, false, &options);
     assert!(matches!(rows[0].1.model, Cell::Undecided(_)), "{:?}", rows[0]);
     assert_eq!(rows[0].1.sim, Cell::Holds(4), "one case of each scenario");
-    assert_eq!(rows[9].1, Cells { model: Cell::NotJudged, sim: Cell::NotJudged });
+    assert_eq!(rows[9].1, Cells { model: Cell::NotJudged, sim: Cell::NotJudged, native: None });
     let (status, printed) = midput(&["matrix", "--states", "20", "--cases", "1"]);
     assert_eq!(status, Some(3), "{printed}");
     assert!(printed.contains("states_max = 20 was reached"), "{printed}");
+}
+
+/// Real processes break what the simulation breaks, of a class whose kill sites they always come to.
+#[test]
+fn real_processes_have_a_column_of_their_own() {
+    let native = Some(NativeOptions::new(env!("CARGO_BIN_EXE_midput").into()));
+    let options = MatrixOptions { states_max: 10_000, cases: 64, native };
+    let simple = &Class::ALL[2];
+    let rows = matrix(simple, true, &options);
+    let broken = |cell: &Cell| matches!(cell, Cell::Violated(_));
+    for (guarantee, cells) in &rows {
+        let native = cells.native.as_ref().unwrap();
+        assert_eq!(broken(native), broken(&cells.sim), "{guarantee}: {native:?}");
+        assert!(!matches!(native, Cell::Undecided(_)), "{guarantee}: {native:?}");
+    }
+    assert!(rows.iter().any(|(_, cells)| cells.native.as_ref().is_some_and(broken)));
 }

@@ -263,7 +263,7 @@ struct Counted {
 }
 
 impl Strategy for Counted {
-    fn choose(&mut self, _: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(&mut self, _: &Kernel, alternatives: &[Alternative]) -> Result<usize, Box<Halt>> {
         let position = self.positions.get(self.alternatives.len()).copied().unwrap_or(0);
         self.alternatives.push(alternatives.len());
         Ok(position)

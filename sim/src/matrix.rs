@@ -16,7 +16,13 @@ use midput_scenarios::{Hazard, Scenario, builtin};
 use crate::check::calls::explored_machine;
 use crate::counterexample::case_of;
 use crate::subject::Classic;
-use crate::sweep::{self, Failure, Runner, SweepOptions, census, draw, environment};
+use crate::sweep::{
+    self, Failure, Runner, SweepOptions, census, draw, environment, run_until_it_lands,
+};
+use crate::world::native::NativeOptions;
+
+/// Native runs of a scenario in which nobody is killed.
+const NATIVE_CASES: u64 = 4;
 
 /// A class of a subject, and the scenarios that stand for it.
 #[derive(Clone, Copy, Debug)]
@@ -106,18 +112,20 @@ impl Class {
 }
 
 /// How much is looked at.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct MatrixOptions {
     /// The most states of one scenario's model.
     pub states_max: usize,
     /// Simulated cases of each scenario.
     pub cases: u64,
+    /// How real processes run, if they are to: each kill site of a scenario once.
+    pub native: Option<NativeOptions>,
 }
 
 impl Default for MatrixOptions {
-    /// Two million states, 256 cases.
+    /// Two million states, 256 cases, no real processes.
     fn default() -> Self {
-        Self { states_max: 2_000_000, cases: 256 }
+        Self { states_max: 2_000_000, cases: 256, native: None }
     }
 }
 
@@ -153,11 +161,13 @@ pub struct Cells {
     pub model: Cell,
     /// By the real code in the simulated kernel.
     pub sim: Cell,
+    /// By real processes, where that was asked for.
+    pub native: Option<Cell>,
 }
 
 /// What is known of one class: a line for each guarantee, in order, with nobody killed or with the
 /// scenarios' kills.
-pub fn matrix(class: &Class, kills: bool, options: MatrixOptions) -> Vec<(Guarantee, Cells)> {
+pub fn matrix(class: &Class, kills: bool, options: &MatrixOptions) -> Vec<(Guarantee, Cells)> {
     let scenarios = builtin();
     let chosen = class.scenarios.iter().filter_map(|&name| {
         let mut scenario = scenarios.iter().find(|scenario| scenario.name == name)?.clone();
@@ -170,6 +180,7 @@ pub fn matrix(class: &Class, kills: bool, options: MatrixOptions) -> Vec<(Guaran
     let mut judged = GuaranteeSet::NONE;
     let mut model = Column::default();
     let mut sim = Column::default();
+    let mut native = Column::default();
     for (name, scenario) in chosen {
         judged_of(&scenario).iter().for_each(|it| judged.insert(it));
         let limits = Limits { states_max: options.states_max };
@@ -183,10 +194,15 @@ pub fn matrix(class: &Class, kills: bool, options: MatrixOptions) -> Vec<(Guaran
             Err(_) => explored(&scenario, name, limits, &mut model, &mut sim),
         }
         drawn_cases(&scenario, name, options.cases, &mut sim);
+        if let Some(how) = &options.native {
+            native_cases(&scenario, name, how, &mut native);
+        }
     }
-    let cells = |guarantee| match judged.contains(guarantee) {
-        true => Cells { model: model.cell(guarantee), sim: sim.cell(guarantee) },
-        false => Cells { model: Cell::NotJudged, sim: Cell::NotJudged },
+    let cells = |guarantee| {
+        let judged = judged.contains(guarantee);
+        let cell = |column: &Column| if judged { column.cell(guarantee) } else { Cell::NotJudged };
+        let native = options.native.is_some().then(|| cell(&native));
+        Cells { model: cell(&model), sim: cell(&sim), native }
     };
     Guarantee::ALL.into_iter().map(|guarantee| (guarantee, cells(guarantee))).collect()
 }
@@ -233,6 +249,32 @@ fn drawn_cases(scenario: &Scenario, name: &'static str, cases: u64, sim: &mut Co
     }
     for guarantee in judged_of(scenario).iter() {
         sim.looked_at(guarantee, cases);
+    }
+}
+
+/// Runs every kill site once with real processes, or a few runs where nobody is killed.
+fn native_cases(
+    scenario: &Scenario,
+    name: &'static str,
+    native: &NativeOptions,
+    column: &mut Column,
+) {
+    let options = SweepOptions::default();
+    let census = census::<Classic<_>>(scenario, &Arc::new(scenario.program.clone()), options.seed);
+    let cases = (census.kills.len() as u64).max(NATIVE_CASES);
+    for number in 0..cases {
+        let mut case = draw(scenario, scenario.subject(), &census, &options, number);
+        case.faults.clear();
+        let outcome = run_until_it_lands(scenario, &case, native, &|| None);
+        column.outcome(&outcome, name, Some(number));
+        if let sweep::Verdict::Inconclusive(why) = &outcome.judged.verdict {
+            for guarantee in Guarantee::ALL {
+                column.doubt(guarantee, format!("{name}: {why}"));
+            }
+        }
+    }
+    for guarantee in judged_of(scenario).iter() {
+        column.looked_at(guarantee, cases);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use midput_model::program::{
-    Instruction, LaneId, Operation, Outcome, ProcessId, Program, QueueId, Signal, Timeout,
+    LaneId, Operation, Outcome, ProcessId, Program, QueueId, Signal, Timeout,
 };
 use midput_real::os::Os;
 use midput_real::process::{Process, ThisProcess};
@@ -111,49 +111,54 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
     }
 
     /// The main lane: its operations, then leaving the process.
-    pub(crate) async fn run_main(self: Arc<Self>) {
-        if self.process == ProcessId(0) {
+    pub(crate) fn run_main(self: Arc<Self>) -> impl Future<Output = ()> {
+        self.run_lane(0)
+    }
+
+    /// The operations of one lane, in order; the main lane then leaves the process, with the code
+    /// that its last operation asks for.
+    // One body for all of it: a lane that steps comes through every future that waits for another.
+    async fn run_lane(self: Arc<Self>, index: u8) {
+        if index == 0 && self.process == ProcessId(0) {
             for queue in &self.queues {
                 queue.begin().await;
             }
         }
-        let code = self.run_lane(0).await;
-        self.stage.leaving(self.process);
-        self.this.exit(i32::from(code)).await;
-    }
-
-    /// The operations of one lane, in order. Returns the exit code that the last one asks for.
-    async fn run_lane(self: &Arc<Self>, index: u8) -> u8 {
         let lane = self.program.lane_of(self.process, index);
         let process = &self.program.processes[usize::from(self.process.0)];
+        let mut code = 0;
         for instruction in &process.lanes[usize::from(index)].instructions {
             if let Some(process) = instruction.after {
                 self.stage.await_death(process).await;
             }
-            match instruction.operation {
-                Operation::Exit { code } => {
-                    self.stage.call(lane, instruction.operation);
-                    return code;
+            let operation = instruction.operation;
+            match operation {
+                Operation::Exit { code: asked } => {
+                    self.stage.call(lane, operation);
+                    code = asked;
+                    break;
                 }
                 Operation::ExitNow { code } => {
-                    self.stage.call(lane, instruction.operation);
+                    self.stage.call(lane, operation);
                     match self.this.exit_now(i32::from(code)).await {}
                 }
                 _ => {}
             }
-            self.run_instruction(lane, instruction).await;
-        }
-        0
-    }
-
-    async fn run_instruction(self: &Arc<Self>, lane: LaneId, instruction: &Instruction) {
-        loop {
-            self.stage.call(lane, instruction.operation);
-            let outcome = self.operate(instruction.operation).await;
-            self.stage.returned(lane, outcome);
-            if instruction.until.is_none_or(|until| until == outcome) {
-                return;
+            loop {
+                self.stage.call(lane, operation);
+                let outcome = match operation.queue() {
+                    Some(queue) => self.operate_queue(queue, operation).await,
+                    None => self.operate(operation).await,
+                };
+                self.stage.returned(lane, outcome);
+                if instruction.until.is_none_or(|until| until == outcome) {
+                    break;
+                }
             }
+        }
+        if index == 0 {
+            self.stage.leaving(self.process);
+            self.this.exit(i32::from(code)).await;
         }
     }
 
@@ -174,11 +179,7 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
                 Some(child) => child.is_alive().await.map_or(Outcome::Failed, Outcome::Bool),
                 None => Outcome::Failed,
             },
-            Operation::Exit { .. } | Operation::ExitNow { .. } => Outcome::Done,
-            _ => match operation.queue() {
-                Some(queue) => self.operate_queue(queue, operation).await,
-                None => Outcome::Failed,
-            },
+            _ => Outcome::Failed,
         }
     }
 
@@ -243,10 +244,7 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
         let process = &self.program.processes[usize::from(self.process.0)];
         let name = &process.lanes[usize::from(index)].name;
         let script = Arc::clone(self);
-        let body = move || async move {
-            script.run_lane(index).await;
-        };
-        done(self.this.thread_start(name, body).await)
+        done(self.this.thread_start(name, move || script.run_lane(index)).await)
     }
 }
 

@@ -197,8 +197,8 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
     /// # Errors
     /// Each gives the item back: no slot in time, the queue closed in this process, a thread that
     /// could not be started.
-    pub async fn put(&self, item: T, timeout: Timeout) -> Result<(), PutError<T>> {
-        self.put_counted(item, timeout, None).await
+    pub fn put(&self, item: T, timeout: Timeout) -> impl Future<Output = Result<(), PutError<T>>> {
+        self.put_counted(item, timeout, None)
     }
 
     /// The same, and counts the item where it is one of a joinable queue (`JQ1`).

@@ -45,11 +45,9 @@ impl MadsimHost {
             let mut lanes = Lanes::new();
             let ended = lanes.start(LaneId(0), main).await;
             engine.polled(LaneId(0), ended);
-            let ending = match engine.begin() {
-                Err(ending) => *ending,
-                Ok(()) => go_on(&mut engine, &mut lanes).await,
-            };
-            let steps = engine.over();
+            engine.begin();
+            go_on(&mut engine, &mut lanes).await;
+            let (ending, steps) = engine.over();
             lanes.end().await;
             Ran { ending, steps }
         })
@@ -61,7 +59,7 @@ impl MadsimHost {
     }
 }
 
-async fn go_on(engine: &mut Engine<'_>, lanes: &mut Lanes) -> Ending {
+async fn go_on(engine: &mut Engine<'_>, lanes: &mut Lanes) {
     loop {
         match engine.turn() {
             Turn::Poll(lane) => {
@@ -70,7 +68,7 @@ async fn go_on(engine: &mut Engine<'_>, lanes: &mut Lanes) -> Ending {
                 engine.polled(lane, ended);
             }
             Turn::Started => begin_started(engine, lanes).await,
-            Turn::Over(ending) => return *ending,
+            Turn::Over => return,
         }
     }
 }

@@ -8,7 +8,9 @@ use madsim::runtime::Runtime;
 use midput_model::os::process::ProcessState;
 use midput_model::program::{LaneId, ProcessId, Program, Signal};
 use midput_sim::check::Observers;
-use midput_sim::host::{Alternative, Directives, Ending, Engine, Memory, Ran, Settings, prepare};
+use midput_sim::host::{
+    Alternative, Directives, Ending, Engine, Memory, Ran, Settings, Turn, prepare,
+};
 use midput_sim::kernel::{Kernel, Layout, SimulatedOs};
 use midput_sim::schedule::Replay;
 use midput_sim::subject::Subject;
@@ -52,24 +54,23 @@ pub fn run_as_madsim_schedules<Q: Subject<SimulatedOs>>(
         add_kills(&mut lanes, kills);
         let ended = lanes.start(LaneId(0), main).await;
         engine.polled(LaneId(0), ended);
-        let mut ending = engine.begin().err();
-        while ending.is_none() {
+        engine.begin();
+        loop {
             let alternative = lanes.offer().await.unwrap_or(Alternative::Pass);
             match engine.happens(alternative) {
-                Err(over) => ending = Some(over),
-                Ok(lane) => {
+                Turn::Over => break,
+                Turn::Started => lanes.kill_the_dead(),
+                Turn::Poll(lane) => {
                     lanes.kill_the_dead();
-                    if let Some(lane) = lane {
-                        let ended = lanes.step(lane).await;
-                        engine.polled(lane, ended);
-                        begin_started(&mut engine, &mut lanes).await;
-                    }
+                    let ended = lanes.step(lane).await;
+                    engine.polled(lane, ended);
+                    begin_started(&mut engine, &mut lanes).await;
                 }
             }
         }
-        let steps = engine.over();
+        let (ending, steps) = engine.over();
         lanes.end().await;
-        Ran { ending: ending.map_or(Ending::Stuck, |ending| *ending), steps }
+        Ran { ending, steps }
     })
 }
 

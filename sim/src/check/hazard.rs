@@ -40,7 +40,7 @@ impl HazardWatch {
 
     /// One action of the model: the lane that did a step and where it had stood, if it was one,
     /// what was answered, what happened with it, and the state after it.
-    #[inline]
+    #[inline(always)]
     pub fn observe(
         &mut self,
         machine: &Classic,

@@ -7,7 +7,7 @@ use midput_model::event::{End, Event};
 use midput_model::program::{LaneId, Outcome, ProcessId, Program, Signal};
 use midput_model::queue::classic;
 
-use crate::kernel::{Grant, Kernel, Record};
+use crate::kernel::Kernel;
 use crate::trace::TraceLog;
 
 pub mod calls;
@@ -100,7 +100,7 @@ impl Observers {
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.begin(kernel)?;
         }
-        self.take_events(kernel, None);
+        self.take_events(kernel);
         Ok(())
     }
 
@@ -121,22 +121,18 @@ impl Observers {
         }
     }
 
-    /// A lane has done a step.
-    pub(crate) fn step(
-        &mut self,
-        kernel: &mut Kernel,
-        record: &Record,
-        grant: Grant,
-    ) -> Result<(), Box<Divergence>> {
+    /// A lane has done the kernel's last step.
+    pub(crate) fn step(&mut self, kernel: &mut Kernel) -> Result<(), Box<Divergence>> {
+        let Some(record) = &kernel.last else { return Ok(()) };
         self.actions += 1;
         let result = match &mut self.lockstep {
-            Some(lockstep) => lockstep.step(kernel, record, grant),
+            Some(lockstep) => lockstep.step(kernel, record),
             None => Ok(()),
         };
         if let Some(sites) = &mut self.sites {
             sites.did(record);
         }
-        self.take_events(kernel, Some(record));
+        self.take_events(kernel);
         result
     }
 
@@ -163,7 +159,7 @@ impl Observers {
         if let Some(trace) = &mut self.trace {
             trace.killed(kernel, process, signal);
         }
-        self.take_events(kernel, None);
+        self.take_events(kernel);
         Ok(())
     }
 
@@ -177,7 +173,7 @@ impl Observers {
         if let Some(lockstep) = &mut self.lockstep {
             lockstep.died(kernel, process)?;
         }
-        self.take_events(kernel, None);
+        self.take_events(kernel);
         Ok(())
     }
 
@@ -192,7 +188,7 @@ impl Observers {
         if let Some(lanes) = self.lanes_max {
             self.end.blocked.retain(|blocked| usize::from(blocked.lane.0) < lanes);
         }
-        self.take_events(kernel, None);
+        self.take_events(kernel);
         if let Some(trace) = &mut self.trace {
             trace.end(kernel);
         }
@@ -208,13 +204,13 @@ impl Observers {
 
     /// What has happened in the kernel goes to those who want to know.
     #[inline]
-    fn take_events(&mut self, kernel: &mut Kernel, record: Option<&Record>) {
+    fn take_events(&mut self, kernel: &mut Kernel) {
         if !kernel.events.is_empty() || self.trace.is_some() {
-            self.tell(kernel, record);
+            self.tell(kernel);
         }
     }
 
-    fn tell(&mut self, kernel: &mut Kernel, record: Option<&Record>) {
+    fn tell(&mut self, kernel: &mut Kernel) {
         if let Some(monitor) = &mut self.monitor {
             for event in &kernel.events {
                 monitor.observe(event);
@@ -223,7 +219,7 @@ impl Observers {
             self.broken.extend(fresh.map(|it| (it.guarantee, self.actions)));
         }
         if let Some(trace) = &mut self.trace {
-            trace.note(kernel, record);
+            trace.note(kernel, kernel.last.as_ref());
         }
         for event in &kernel.events {
             match (*event, &self.lockstep) {

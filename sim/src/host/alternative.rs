@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 use midput_model::program::{LaneId, ProcessId, Signal};
 
 use super::Directives;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Parked};
 
 /// One thing that can happen next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,12 @@ impl Choice {
     }
 }
 
-#[inline]
+/// The name and the occurrence of the step that a lane stands at.
+#[inline(always)]
+pub(super) fn place_of(parked: Option<&Parked>) -> (&'static str, u32) {
+    parked.map_or(("ended", 0), |parked| (parked.site.name, parked.occurrence))
+}
+
 pub(crate) fn describe(
     kernel: &Kernel,
     index: usize,
@@ -77,9 +82,7 @@ pub(crate) fn describe(
         Alternative::Lane(lane)
         | Alternative::Expire(lane)
         | Alternative::ShortHere(lane)
-        | Alternative::InterruptHere(lane) => {
-            kernel.parked(lane).map_or(("ended", 0), |parked| (parked.site.name, parked.occurrence))
-        }
+        | Alternative::InterruptHere(lane) => place_of(kernel.parked(lane)),
         Alternative::Die(_) => ("die", 0),
         Alternative::Kill(_) | Alternative::KillHere(..) => ("kill", 0),
         Alternative::Interrupt(_) => ("interruption", 0),
@@ -98,27 +101,41 @@ pub(crate) fn lanes(mut can: u64) -> ArrayVec<Alternative, 64> {
     alternatives
 }
 
-/// The lane of a set that has so many before it.
-#[inline]
-pub(super) fn nth_of(mut lanes: u64, before: usize) -> LaneId {
-    for _ in 0..before {
-        lanes &= lanes - 1;
+/// How many lanes a set has.
+#[inline(always)]
+pub(super) fn count_of(lanes: u64) -> usize {
+    /// How many bits a byte has, for the programs of up to eight lanes, which most are.
+    const OF_BYTES: [u8; 256] = {
+        let mut counts = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            counts[byte] = byte.count_ones() as u8;
+            byte += 1;
+        }
+        counts
+    };
+    match OF_BYTES.get(lanes as usize) {
+        Some(&count) => usize::from(count),
+        None => lanes.count_ones() as usize,
     }
-    first_of(lanes)
 }
 
-/// How many lanes a set has: few, most often, so that counting them one by one is soon done.
-#[inline]
-pub(super) fn count_of(mut lanes: u64) -> usize {
-    let mut count = 0;
-    while lanes != 0 {
-        lanes &= lanes - 1;
-        count += 1;
+/// The lane of a set that has so many before it.
+#[inline(always)]
+pub(super) fn nth_of(lanes: u64, before: usize) -> LaneId {
+    let without_first = |lanes: u64| lanes & lanes.wrapping_sub(1);
+    // Which one it is, is drawn: a loop of as many turns would be foretold wrongly half the time.
+    let one = without_first(lanes);
+    let two = without_first(one);
+    let left = [lanes, one, two, without_first(two)];
+    match left.get(before) {
+        Some(&left) => first_of(left),
+        None => first_of((0..before).fold(lanes, |left, _| without_first(left))),
     }
-    count
 }
 
 /// The first of a set of lanes, which has one.
+#[inline(always)]
 pub(super) fn first_of(lanes: u64) -> LaneId {
     LaneId(lanes.trailing_zeros() as u8)
 }

@@ -4,7 +4,9 @@
 use midput_model::mutant::Mutant;
 use midput_model::program::{LaneId, ProcessId, Signal};
 
-use super::alternative::{Alternative, Choice, count_of, describe, first_of, list, nth_of};
+use super::alternative::{
+    Alternative, Choice, count_of, describe, first_of, list, nth_of, place_of,
+};
 use super::directive::Directives;
 use crate::check::{Divergence, Observers};
 use crate::kernel::{Grant, Kernel, with_kernel};
@@ -49,14 +51,14 @@ impl Default for Settings {
 }
 
 /// What the engine asks of its host.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// To poll this lane once.
     Poll(LaneId),
     /// To poll the lanes that the last step has started, each once.
     Started,
-    /// Nothing more: the run has ended.
-    Over(Box<Ending>),
+    /// Nothing more: the run is [over](Engine::over).
+    Over,
 }
 
 /// Memory that is kept between runs.
@@ -85,6 +87,8 @@ pub struct Engine<'a> {
     steps: u64,
     /// Whether the transfer of the lane that is polled now is cut short by force.
     forced: bool,
+    /// How the run has ended, once it has.
+    ending: Option<Box<Ending>>,
 }
 
 impl<'a> Engine<'a> {
@@ -112,19 +116,18 @@ impl<'a> Engine<'a> {
             settings,
             steps: 0,
             forced: false,
+            ending: None,
         }
     }
 
-    /// The first lane has come to its first step.
-    ///
-    /// # Errors
-    /// The ending, where the code begins otherwise than its model.
-    pub fn begin(&mut self) -> Result<(), Box<Ending>> {
-        with_kernel(|kernel| {
+    /// The first lane has come to its first step. Where the code begins otherwise than its model
+    /// the run is over, and the first [`turn`](Self::turn) says so.
+    pub fn begin(&mut self) {
+        let begun = with_kernel(|kernel| {
             kernel.noting = self.directed || self.watched;
             self.observers.begin(kernel)
-        })
-        .map_err(diverged)
+        });
+        self.ending = begun.map_err(diverged).err();
     }
 
     /// Goes on to the next lane that moves, or to the end. It is called first when the first lane
@@ -137,48 +140,73 @@ impl<'a> Engine<'a> {
     // A function of its own, so that what lends the kernel is small enough to be inlined.
     #[inline(never)]
     fn go_on(&mut self, kernel: &mut Kernel) -> Turn {
+        if self.ending.is_some() {
+            return Turn::Over;
+        }
         if kernel.started > 0 {
             return Turn::Started;
         }
-        if kernel.noting
-            && let Err(ending) = self.stepped(kernel)
-        {
-            return Turn::Over(ending);
+        match self.next(kernel) {
+            Ok(lane) => Turn::Poll(lane),
+            Err(ending) => self.end(ending),
+        }
+    }
+
+    /// The lane that does its step next.
+    #[inline(always)]
+    fn next(&mut self, kernel: &mut Kernel) -> Result<LaneId, Box<Ending>> {
+        if kernel.noting {
+            self.stepped(kernel)?;
         }
         loop {
-            if self.steps >= self.settings.steps_max {
-                return Turn::Over(step_limit());
-            }
-            self.steps += 1;
+            self.count_step()?;
             let enabled = kernel.settle();
-            let plain = self.plain && !self.watched && !kernel.signals_under_way();
-            let done =
-                if plain { self.one_lane(kernel, enabled) } else { self.one(kernel, enabled) };
-            match done {
-                Ok(Some(lane)) => return Turn::Poll(lane),
-                Ok(None) => {}
-                Err(ending) => return Turn::Over(ending),
+            let kept = if self.directed { kernel.kept(self.directives) } else { 0 };
+            if self.watched {
+                self.observers.enabled(kernel, enabled, kept).map_err(diverged)?;
+            }
+            // Most often nothing can happen but that a lane does its step.
+            if self.plain && enabled != 0 && !kernel.signals_under_way() {
+                return self.one_lane(kernel, enabled);
+            }
+            if let Some(lane) = self.one(kernel, enabled, kept)? {
+                return Ok(lane);
             }
         }
     }
 
+    #[inline]
+    fn count_step(&mut self) -> Result<(), Box<Ending>> {
+        if self.steps >= self.settings.steps_max {
+            return Err(step_limit());
+        }
+        self.steps += 1;
+        Ok(())
+    }
+
     /// Does what is decided elsewhere: no strategy is asked, and a lane that is to step must be able
-    /// to. `None` where there is no lane to poll. It stands for [`turn`](Self::turn), and what the
-    /// step before has started is polled first.
-    ///
-    /// # Errors
-    /// The ending, where the run is over.
-    pub fn happens(&mut self, alternative: Alternative) -> Result<Option<LaneId>, Box<Ending>> {
-        with_kernel(|kernel| {
+    /// to. It stands for [`turn`](Self::turn), and what the step before has started is polled first:
+    /// [`Started`](Turn::Started) where there is no lane to poll.
+    pub fn happens(&mut self, alternative: Alternative) -> Turn {
+        if self.ending.is_some() {
+            return Turn::Over;
+        }
+        let happened = with_kernel(|kernel| {
             self.stepped(kernel)?;
-            if self.steps >= self.settings.steps_max {
-                return Err(step_limit());
-            }
-            self.steps += 1;
+            self.count_step()?;
             let enabled = kernel.settle();
             self.observers.enabled(kernel, enabled, 0).map_err(diverged)?;
             self.carry_out(kernel, alternative)
-        })
+        });
+        match happened {
+            Ok(lane) => lane.map_or(Turn::Started, Turn::Poll),
+            Err(ending) => self.end(ending),
+        }
+    }
+
+    fn end(&mut self, ending: Box<Ending>) -> Turn {
+        self.ending = Some(ending);
+        Turn::Over
     }
 
     /// A lane that the last step has started is about to be polled for the first time.
@@ -200,40 +228,46 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// What the last step was is told to everybody.
-    #[inline(never)]
+    /// What the last step was is told to everybody, once.
+    #[inline]
     fn stepped(&mut self, kernel: &mut Kernel) -> Result<(), Box<Ending>> {
-        let Some(record) = &kernel.last.take() else { return Ok(()) };
-        let grant = kernel.granted;
-        if self.directed {
-            let completes = kernel.completed(record);
-            self.directives.did(record, completes);
-            if self.forced && matches!(grant, Grant::Limited(_)) {
-                self.directives.forced(record);
-            }
+        if kernel.last.is_none() {
+            return Ok(());
         }
-        self.observers.step(kernel, record, grant).map_err(diverged)
+        if self.directed {
+            self.tell_directives(kernel);
+        }
+        let told = self.observers.step(kernel);
+        kernel.last = None;
+        told.map_err(diverged)
     }
 
-    /// The run is over: everybody is told. Returns its steps.
-    pub fn over(self) -> u64 {
+    fn tell_directives(&mut self, kernel: &Kernel) {
+        let Some(record) = &kernel.last else { return };
+        self.directives.did(record, kernel.completed(record));
+        if self.forced && matches!(kernel.granted, Grant::Limited(_)) {
+            self.directives.forced(record);
+        }
+    }
+
+    /// The run is over: everybody is told. Returns how it has ended and its steps; the ending is
+    /// [`StepLimit`](Ending::StepLimit) where its host gave up before the engine did.
+    pub fn over(self) -> (Ending, u64) {
         with_kernel(|kernel| {
             self.strategy.ended(kernel);
             self.observers.end(kernel);
         });
-        self.steps
+        (self.ending.map_or(Ending::StepLimit, |ending| *ending), self.steps)
     }
 
     /// One choice and what it leads to: a lane to poll, or something that is done already.
     #[inline(never)]
-    fn one(&mut self, kernel: &mut Kernel, enabled: u64) -> Result<Option<LaneId>, Box<Ending>> {
-        let kept = if self.directed { kernel.kept(self.directives) } else { 0 };
-        if self.watched {
-            self.observers.enabled(kernel, enabled, kept).map_err(diverged)?;
-        }
-        if self.plain && !kernel.signals_under_way() {
-            return self.one_lane_watched(kernel, enabled);
-        }
+    fn one(
+        &mut self,
+        kernel: &mut Kernel,
+        enabled: u64,
+        kept: u64,
+    ) -> Result<Option<LaneId>, Box<Ending>> {
         let alternatives = &mut self.memory.alternatives;
         let directives = self.directed.then_some(&*self.directives);
         list(kernel, enabled, kept, self.settings.time_any, directives, alternatives);
@@ -253,21 +287,9 @@ impl<'a> Engine<'a> {
         self.carry_out(kernel, chosen)
     }
 
-    #[inline(never)]
-    fn one_lane_watched(
-        &mut self,
-        kernel: &mut Kernel,
-        can: u64,
-    ) -> Result<Option<LaneId>, Box<Ending>> {
-        self.one_lane(kernel, can)
-    }
-
-    /// The same where nobody watches and nothing can happen but that a lane does its step, which is most often so.
+    /// The same where nothing can happen but that one of these lanes does its step.
     #[inline(always)]
-    fn one_lane(&mut self, kernel: &mut Kernel, can: u64) -> Result<Option<LaneId>, Box<Ending>> {
-        if can == 0 {
-            return self.pass(kernel).map(Some);
-        }
+    fn one_lane(&mut self, kernel: &mut Kernel, can: u64) -> Result<LaneId, Box<Ending>> {
         let mut lane = first_of(can);
         if can.is_power_of_two() {
             self.strategy.passed(Alternative::Lane(lane));
@@ -275,11 +297,12 @@ impl<'a> Engine<'a> {
             let of = count_of(can);
             let index = self.strategy.choose_lane(kernel, can, of).map_err(halted)?.min(of - 1);
             lane = nth_of(can, index);
-            self.memory.choices.push(describe(kernel, index, of, Alternative::Lane(lane)));
+            let (step, occurrence) = place_of(kernel.parked(lane));
+            let alternative = Alternative::Lane(lane);
+            self.memory.choices.push(Choice { index, of, alternative, step, occurrence });
         }
-        self.forced = false;
         kernel.let_go(lane, Grant::Plain);
-        Ok(Some(lane))
+        Ok(lane)
     }
 
     /// The strategy chooses among the alternatives.
@@ -378,8 +401,9 @@ fn step_limit() -> Box<Ending> {
 }
 
 #[cold]
-fn halted(halt: Halt) -> Box<Ending> {
-    Box::new(match halt {
+#[expect(clippy::boxed_local, reason = "a strategy boxes why it ends a run")]
+fn halted(halt: Box<Halt>) -> Box<Ending> {
+    Box::new(match *halt {
         Halt::Diverged(diverged) => Ending::Replay(diverged),
         Halt::Redundant => Ending::Redundant,
         Halt::TooMany(too_many) => Ending::TooMany(too_many),

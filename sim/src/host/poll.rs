@@ -57,17 +57,14 @@ impl Stage for SimulatedOs {
 
 /// The body of a process that the simulation starts.
 fn launch<Q: Subject<SimulatedOs>>(_: ProcessId, start: &Start) -> LaneFuture {
-    let argument = start.argument.clone();
-    Box::pin(async move {
-        let program = PROGRAM.with_borrow(Option::clone).unwrap_or_default();
-        match Script::<SimulatedOs, Q>::child(SimulatedOs, program, &argument) {
-            Ok(script) => script.run_main().await,
-            // A child that cannot take up its queues ends at once with code 1.
-            Err(_) => {
-                SimulatedOs.process_exit(1, Site::new("exit")).await;
-            }
-        }
-    })
+    let program = PROGRAM.with_borrow(Option::clone).unwrap_or_default();
+    match Script::<SimulatedOs, Q>::child(SimulatedOs, program, &start.argument) {
+        Ok(script) => Box::pin(script.run_main()),
+        // A child that cannot take up its queues ends at once with code 1.
+        Err(_) => Box::pin(async {
+            SimulatedOs.process_exit(1, Site::new("exit")).await;
+        }),
+    }
 }
 
 /// Makes the kernel of this thread ready for a run of `program` with subject `Q`, and gives the
@@ -207,23 +204,21 @@ impl Host {
         place(futures, LaneId(0), main);
         let mut context = Context::from_waker(Waker::noop());
         poll(futures, LaneId(0), &mut engine, &mut context);
-        let ending = match engine.begin() {
-            Err(ending) => *ending,
-            Ok(()) => loop {
-                match engine.turn() {
-                    Turn::Poll(lane) => poll(futures, lane, &mut engine, &mut context),
-                    Turn::Started => {
-                        while let Some((lane, future)) = take_spawned() {
-                            place(futures, lane, future);
-                            engine.begins(lane);
-                            poll(futures, lane, &mut engine, &mut context);
-                        }
+        engine.begin();
+        loop {
+            match engine.turn() {
+                Turn::Poll(lane) => poll(futures, lane, &mut engine, &mut context),
+                Turn::Started => {
+                    while let Some((lane, future)) = take_spawned() {
+                        place(futures, lane, future);
+                        engine.begins(lane);
+                        poll(futures, lane, &mut engine, &mut context);
                     }
-                    Turn::Over(ending) => break *ending,
                 }
-            },
-        };
-        let steps = engine.over();
+                Turn::Over => break,
+            }
+        }
+        let (ending, steps) = engine.over();
         self.futures.clear();
         Ran { ending, steps }
     }
@@ -251,7 +246,7 @@ fn place(futures: &mut Vec<Option<LaneFuture>>, lane: LaneId, future: LaneFuture
 }
 
 /// Polls a lane once: it does its step and goes on to its next.
-#[inline]
+#[inline(always)]
 fn poll(
     futures: &mut [Option<LaneFuture>],
     lane: LaneId,

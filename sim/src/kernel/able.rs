@@ -10,14 +10,34 @@ use midput_model::os::stream::Sent;
 use midput_model::program::LaneId;
 use midput_real::os::Wait;
 
-use super::{Kernel, PipeEnd, Request};
+use super::{Kernel, Parked, PipeEnd, Request};
 
 // The kinds of things that lanes wait for. That several semaphores share a kind costs a question
 // more now and then, nothing else.
 const SEMAPHORES: usize = 16;
 const MONITORS: usize = 8;
 const PIPES: usize = SEMAPHORES + MONITORS;
-const KINDS: usize = PIPES + 1;
+/// That a lane or a process has ended.
+const LIFE: usize = PIPES + 1;
+/// What a step waits for that never waits.
+const NOTHING: usize = PIPES + 2;
+/// What a step changes that nobody waits for.
+const NOBODYS: usize = PIPES + 3;
+const KINDS: usize = PIPES + 4;
+
+/// The kinds of things that a step waits for and changes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kinds {
+    waits: u8,
+    changes: u8,
+}
+
+impl Kinds {
+    #[inline(always)]
+    fn of(request: &Request) -> Self {
+        Self { waits: waits_for(request) as u8, changes: changes(request) as u8 }
+    }
+}
 
 /// Who can step, as far as it is known. Each set has one bit for each lane.
 #[derive(Debug, Default)]
@@ -42,15 +62,10 @@ impl Kernel {
     }
 
     /// The same, kept for the next time.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn settle(&mut self) -> u64 {
-        while self.able.doubtful != 0 {
-            let bit = self.able.doubtful & self.able.doubtful.wrapping_neg();
-            self.able.doubtful ^= bit;
-            self.able.can &= !bit;
-            if self.can_step(bit.trailing_zeros() as usize) {
-                self.able.can |= bit;
-            }
+        if self.able.doubtful != 0 {
+            self.ask_the_doubtful();
         }
         debug_assert_eq!(self.able.can, {
             let all = self.asked(u64::MAX).filter(|(_, able)| *able);
@@ -59,63 +74,71 @@ impl Kernel {
         self.able.can
     }
 
+    #[inline(never)]
+    fn ask_the_doubtful(&mut self) {
+        let Able { mut can, mut doubtful, .. } = self.able;
+        while doubtful != 0 {
+            let lane = doubtful.trailing_zeros();
+            doubtful &= doubtful - 1;
+            can &= !(1 << lane);
+            can |= u64::from(self.can_step(lane as usize)) << lane;
+        }
+        (self.able.can, self.able.doubtful) = (can, 0);
+    }
+
     /// Whether each of these lanes can step.
     fn asked(&self, lanes: u64) -> impl Iterator<Item = (u64, bool)> {
         let bits = (0..self.lanes.len()).map(|lane| (lane, 1 << lane));
         bits.filter(move |(_, bit)| lanes & bit != 0).map(|(lane, bit)| (bit, self.can_step(lane)))
     }
 
-    /// A lane comes to a step.
-    #[inline]
-    pub(super) fn comes_to(&mut self, lane: LaneId, request: &Request) {
+    /// A lane comes to a step, which waits for and changes these.
+    #[inline(always)]
+    pub(super) fn comes_to(&mut self, lane: LaneId, request: &Request) -> Kinds {
         let bit = 1 << lane.0;
-        let Some(kind) = waits_for(request) else {
-            match never_waits(request) {
-                true => self.able.can |= bit,
-                false => self.able.doubtful |= bit,
-            }
-            return;
-        };
-        self.able.waiting[kind] |= bit;
-        // The two that most steps are; the others are asked in their turn.
+        let kinds = Kinds::of(request);
+        self.able.waiting[usize::from(kinds.waits)] |= bit;
+        // What most steps are; the others are asked in their turn.
         let available = match *request {
             Request::SemaphoreWait { semaphore, wait: Wait::Forever } => {
-                self.semaphores[semaphore].semaphore.value() > 0
+                Some(self.semaphores[semaphore].semaphore.value() > 0)
             }
-            Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
-            _ => {
-                self.able.doubtful |= bit;
-                return;
-            }
+            Request::MonitorLock { monitor } => Some(self.monitors[monitor].locked_by.is_none()),
+            _ => (usize::from(kinds.waits) == NOTHING).then_some(true),
         };
-        if available {
-            self.able.can |= bit;
+        match available {
+            Some(true) => self.able.can |= bit,
+            Some(false) => {}
+            None => self.able.doubtful |= bit,
         }
+        kinds
     }
 
     /// A lane is about to do the step that it stands at: whoever waits for what the step changes
     /// will have to be asked again.
-    #[inline]
+    #[inline(always)]
     pub(super) fn leaves(&mut self, lane: LaneId) {
-        let Some(parked) = &self.lanes[usize::from(lane.0)].parked else { return };
+        let Some(Parked { kinds, .. }) = &self.lanes[usize::from(lane.0)].parked else { return };
         let able = &mut self.able;
         able.can &= !(1 << lane.0);
-        if let Some(kind) = changes(&parked.request) {
-            able.waiting[kind] &= !(1 << lane.0);
-            able.doubtful |= able.waiting[kind];
-        }
+        able.waiting[usize::from(kinds.waits)] &= !(1 << lane.0);
+        able.doubtful |= able.waiting[usize::from(kinds.changes)];
     }
 
-    /// Something happens that may change what anybody waits for.
-    pub(super) fn everybody_is_doubtful(&mut self) {
-        let all = (0..self.lanes.len()).fold(0, |all, lane| all | 1 << lane);
-        self.able.doubtful = all;
+    /// A lane has ended, perhaps with its process and its ends of pipes: whoever waits for any of
+    /// these will have to be asked again. Semaphores stay as they are, and what a process has to
+    /// itself nobody else waits for.
+    pub(super) fn can_no_more(&mut self, lane: LaneId) {
+        let able = &mut self.able;
+        able.can &= !(1 << lane.0);
+        able.doubtful |= able.waiting[LIFE] | able.waiting[PIPES];
     }
 
     /// Time passes to a moment.
     pub(crate) fn pass_to(&mut self, moment: Duration) {
         self.clock = self.clock.max(moment);
-        self.everybody_is_doubtful();
+        let lanes = self.lanes.iter().enumerate().filter(|(_, lane)| lane.parked.is_some());
+        self.able.doubtful = lanes.fold(0, |all, (index, _)| all | 1 << index);
     }
 
     fn can_step(&self, lane: usize) -> bool {
@@ -157,7 +180,7 @@ impl Kernel {
             Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
                 self.process_state(process).exit().is_some()
             }
-            _ => never_waits(request),
+            _ => waits_for(request) == NOTHING,
         }
     }
 
@@ -237,56 +260,41 @@ impl Kernel {
     }
 }
 
-/// Whether a step can always be done.
-#[inline]
-fn never_waits(request: &Request) -> bool {
-    matches!(
-        request,
-        Request::Point
-            | Request::SemaphorePost { .. }
-            | Request::SemaphoreValue { .. }
-            | Request::Close { .. }
-            | Request::Connect
-            | Request::MonitorUnlock { .. }
-            | Request::MonitorSleep { .. }
-            | Request::MonitorNotify { .. }
-            | Request::ThreadStart
-            | Request::ProcessStart
-            | Request::ProcessSignal { .. }
-            | Request::ProcessExit
-    )
-}
-
 /// The kind of thing that a step waits for.
-#[inline]
-fn waits_for(request: &Request) -> Option<usize> {
+#[inline(always)]
+fn waits_for(request: &Request) -> usize {
     match *request {
-        Request::SemaphoreWait { semaphore, .. } => Some(semaphore % SEMAPHORES),
+        Request::SemaphoreWait { semaphore, .. } => semaphore % SEMAPHORES,
         Request::MonitorLock { monitor } | Request::MonitorWake { monitor } => {
-            Some(SEMAPHORES + monitor % MONITORS)
+            SEMAPHORES + monitor % MONITORS
         }
         Request::Read { .. }
         | Request::Write { .. }
         | Request::Poll { .. }
         | Request::WaitAny { .. }
         | Request::Accept { .. }
-        | Request::Send { .. } => Some(PIPES),
-        _ => None,
+        | Request::Send { .. } => PIPES,
+        Request::ThreadJoin { .. } | Request::ProcessWait { .. } | Request::AwaitDeath { .. } => {
+            LIFE
+        }
+        _ => NOTHING,
     }
 }
 
-/// The kind of thing that a step changes. Whoever waits for a lane or a process to end is asked
-/// again when one does.
-#[inline]
-fn changes(request: &Request) -> Option<usize> {
+/// The kind of thing that a step changes.
+#[inline(always)]
+fn changes(request: &Request) -> usize {
     match *request {
-        Request::SemaphorePost { semaphore } => Some(semaphore % SEMAPHORES),
+        Request::SemaphorePost { semaphore } => semaphore % SEMAPHORES,
         Request::MonitorUnlock { monitor }
         | Request::MonitorSleep { monitor }
-        | Request::MonitorNotify { monitor } => Some(SEMAPHORES + monitor % MONITORS),
+        | Request::MonitorNotify { monitor } => SEMAPHORES + monitor % MONITORS,
         // A child inherits pipe ends.
-        Request::Close { .. } | Request::ProcessStart | Request::Connect => Some(PIPES),
-        _ => waits_for(request),
+        Request::Close { .. } | Request::ProcessStart | Request::Connect => PIPES,
+        _ => match waits_for(request) {
+            LIFE | NOTHING => NOBODYS,
+            kind => kind,
+        },
     }
 }
 

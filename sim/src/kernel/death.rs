@@ -40,11 +40,11 @@ impl Kernel {
                 self.end_lane(LaneId(index));
             }
         }
-        let entry = &mut self.processes[usize::from(process.0)];
-        let descriptors = std::mem::take(&mut entry.descriptors);
-        for end in descriptors.into_iter().flatten() {
-            self.close_end(end);
-        }
+        let mut descriptors =
+            std::mem::take(&mut self.processes[usize::from(process.0)].descriptors);
+        descriptors.drain(..).flatten().for_each(|end| self.close_end(end));
+        // For the memory of the next run.
+        self.processes[usize::from(process.0)].descriptors = descriptors;
         self.events.push(Event::Death { process, exit });
     }
 
@@ -59,10 +59,10 @@ impl Kernel {
 
     /// A lane has returned from its body, or its process is dead: it does no further step.
     pub(crate) fn end_lane(&mut self, lane: LaneId) {
-        let lane = &mut self.lanes[usize::from(lane.0)];
-        lane.ended = true;
-        lane.parked = None;
-        self.everybody_is_doubtful();
+        let ended = &mut self.lanes[usize::from(lane.0)];
+        ended.ended = true;
+        ended.parked = None;
+        self.can_no_more(lane);
     }
 
     /// Whether every process that was started is dead.

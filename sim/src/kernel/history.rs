@@ -34,7 +34,6 @@ impl Kernel {
     /// Lets a lane do the step that it stands at.
     #[inline]
     pub(crate) fn let_go(&mut self, lane: LaneId, grant: Grant) {
-        self.last = None;
         self.leaves(lane);
         self.current = lane;
         self.granted = grant;

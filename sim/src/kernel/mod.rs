@@ -20,7 +20,7 @@ use midput_model::program::{Exit, LaneId, ProcessId, Signal};
 use midput_model::step::StepResult;
 use midput_real::os::{Site, Wait};
 
-use able::Able;
+use able::{Able, Kinds};
 pub(crate) use footprint::{BUDGET_OF_FAULTS, BUDGET_OF_KILLS, Memory, lane_bits};
 pub use footprint::{Bits, Cells, Footprint};
 pub use layout::Layout;
@@ -124,6 +124,8 @@ pub(crate) enum Request {
 #[derive(Clone, Copy, Debug)]
 pub struct Parked {
     pub(crate) request: Request,
+    /// What it waits for and changes.
+    pub(crate) kinds: Kinds,
     /// The step's name and how many bytes its transfer has moved.
     pub site: Site,
     /// The n-th time that the lane comes to a step of this name, from 1.
@@ -287,8 +289,10 @@ pub struct Kernel {
     able: Able,
     /// What the run began with.
     layout: Option<Arc<Layout>>,
-    /// Lanes of threads of earlier runs, for their memory.
+    /// What earlier runs had, for its memory: lanes of threads, bytes of pipes, monitors.
     spare_lanes: Vec<KernelLane>,
+    spare_bytes: Vec<VecDeque<u8>>,
+    spare_monitors: Vec<Monitor>,
 }
 
 impl Kernel {
@@ -318,6 +322,8 @@ impl Kernel {
             able: Able::NOBODY,
             layout: None,
             spare_lanes: Vec::new(),
+            spare_bytes: Vec::new(),
+            spare_monitors: Vec::new(),
         }
     }
 
@@ -325,11 +331,11 @@ impl Kernel {
     pub(crate) fn reset(&mut self, layout: &Arc<Layout>) {
         self.clock = Duration::ZERO;
         self.semaphores.clear();
-        self.pipes.clear();
+        self.spare_bytes.extend(self.pipes.drain(..).map(|pipe| pipe.bytes));
         self.streams.clear();
         self.listeners.clear();
         self.drawn = 0;
-        self.monitors.clear();
+        self.spare_monitors.append(&mut self.monitors);
         self.last = None;
         self.told = 0;
         self.left = 0;
@@ -361,10 +367,25 @@ impl Kernel {
         self.processes[0].state = ProcessState::Running;
     }
 
-    /// The page slots of the next pipe.
-    pub(crate) fn next_pipe_slots(&self) -> u16 {
+    /// One more pipe, with an open end of each kind.
+    pub(crate) fn add_pipe(&mut self) -> usize {
         let slots = self.layout.as_ref().and_then(|it| it.pipe_slots.get(self.pipes.len()));
-        slots.copied().unwrap_or(16)
+        let mut pipe = Pipe::new(slots.copied().unwrap_or(16));
+        pipe.open_reader();
+        pipe.open_writer();
+        let mut bytes = self.spare_bytes.pop().unwrap_or_default();
+        bytes.clear();
+        self.pipes.push(KernelPipe { pipe, bytes });
+        self.pipes.len() - 1
+    }
+
+    /// One more process-local lock, which is free.
+    pub(crate) fn add_monitor(&mut self) -> usize {
+        let mut monitor = self.spare_monitors.pop().unwrap_or_default();
+        monitor.locked_by = None;
+        monitor.sleepers.clear();
+        self.monitors.push(monitor);
+        self.monitors.len() - 1
     }
 
     /// The lanes' names, by id.
@@ -398,6 +419,7 @@ impl Kernel {
     }
 
     /// The step that a lane stands at, while it has begun and not ended.
+    #[inline]
     pub fn parked(&self, lane: LaneId) -> Option<&Parked> {
         self.lanes[usize::from(lane.0)].parked.as_ref()
     }
@@ -418,26 +440,33 @@ impl Kernel {
     // As for the engine's turn: what lends the kernel is small enough to be inlined.
     #[inline(never)]
     pub(crate) fn park(&mut self, request: &Request, site: &Site) {
-        if let Some(mutant) = self.mutant
-            && let Some(change) = mutant.alters(site.name)
-        {
-            return self.park_altered(&altered(*request, change), site, change);
+        // Lanes go in circles: most often the step is the one that came after the latest before.
+        let lane = &mut self.lanes[usize::from(self.current.0)];
+        if self.mutant.is_some() || !lane.expects(site.name) {
+            return self.park_otherwise(request, site);
         }
+        lane.latest = lane.expected;
         self.park_at(request, site, None);
     }
 
-    #[cold]
-    fn park_altered(&mut self, request: &Request, site: &Site, change: Change) {
-        self.park_at(request, site, Some(change));
+    /// The same for a step that is altered, or that was not expected.
+    #[inline(never)]
+    fn park_otherwise(&mut self, request: &Request, site: &Site) {
+        let change = self.mutant.and_then(|mutant| mutant.alters(site.name));
+        let request = change.map_or(*request, |change| altered(*request, change));
+        let lane = &mut self.lanes[usize::from(self.current.0)];
+        lane.latest = lane.find_or_add(site.name);
+        self.park_at(&request, site, change);
     }
 
     #[inline(always)]
     fn park_at(&mut self, request: &Request, site: &Site, change: Option<Change>) {
-        self.comes_to(self.current, request);
-        let lane = &mut self.lanes[usize::from(self.current.0)];
+        let lane = self.current;
+        let kinds = self.comes_to(lane, request);
+        let lane = &mut self.lanes[usize::from(lane.0)];
         let continues = site.offset > 0 || matches!(request, Request::Write { in_call: true, .. });
-        let occurrence = lane.occurrence(site.name, !continues);
-        lane.parked = Some(Parked { request: *request, site: *site, occurrence, change });
+        let occurrence = lane.occurs(!continues);
+        lane.parked = Some(Parked { request: *request, kinds, site: *site, occurrence, change });
     }
 
     /// How the step is altered that the current lane does.
@@ -475,10 +504,13 @@ impl Kernel {
             self.spare_lanes.pop().unwrap_or_else(|| KernelLane::new(String::new(), process));
         lane.reset();
         lane.process = process;
-        lane.name.clear();
-        lane.name.push_str(self.process_name(process));
-        lane.name.push('.');
-        lane.name.push_str(name);
+        let of_process = self.process_name(process);
+        let named = lane.name.strip_prefix(of_process).and_then(|rest| rest.strip_prefix('.'));
+        // Most often it is the lane that had this name in the last run.
+        if named != Some(name) {
+            lane.name.clear();
+            lane.name.extend([of_process, ".", name]);
+        }
         self.lanes.push(lane);
         self.lanes.len() - 1
     }
@@ -510,23 +542,28 @@ impl KernelLane {
         self.expected = 0;
     }
 
-    /// How often the lane has come to steps of this name, with this time where it counts.
+    /// Whether a step is the one that came after the latest before.
     #[inline]
-    fn occurrence(&mut self, step: &'static str, counts: bool) -> u32 {
-        // Lanes go in circles: most often the step is the one that came after the latest before.
-        let is_expected =
-            self.occurrences.get(self.expected).is_some_and(|it| ptr::eq(it.step, step));
-        self.latest = if is_expected { self.expected } else { self.find_or_add(step) };
-        let occurrences = &mut self.occurrences[self.latest];
+    fn expects(&self, step: &'static str) -> bool {
+        self.occurrences.get(self.expected).is_some_and(|it| ptr::eq(it.step, step))
+    }
+
+    /// How often the lane has come to steps of the latest name, with this time where it counts.
+    #[inline]
+    fn occurs(&mut self, counts: bool) -> u32 {
+        let Some(occurrences) = self.occurrences.get_mut(self.latest) else { return 0 };
         self.expected = occurrences.next as usize;
         occurrences.count += u32::from(counts);
         occurrences.count
     }
 
+    /// Where steps of this name stand among the occurrences.
     #[cold]
     fn find_or_add(&mut self, step: &'static str) -> usize {
-        let found = self.occurrences.iter().position(|it| it.step == step);
-        let index = found.unwrap_or_else(|| {
+        // Where it stands tells one literal from another, unless there are two of the same text.
+        let here = self.occurrences.iter().position(|it| ptr::eq(it.step, step));
+        let found = || self.occurrences.iter().position(|it| it.step == step);
+        let index = here.or_else(found).unwrap_or_else(|| {
             let index = self.occurrences.len();
             self.occurrences.push(Occurrences { step, count: 0, next: UNKNOWN });
             index

@@ -10,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use midput_model::mutant::Change;
-use midput_model::os::pipe::Pipe;
 use midput_model::os::semaphore::Semaphore;
 use midput_model::program::{LaneId, ProcessId};
 use midput_model::step::StepResult;
@@ -20,8 +19,7 @@ use midput_real::os::{
 
 use super::objects::{Advance, bad_descriptor, count, too_many_threads};
 use super::{
-    AwaitedName, Grant, Kernel, KernelPipe, KernelSemaphore, LaneFuture, Monitor, PipeEnd, Request,
-    exit_of, signal_of,
+    AwaitedName, Grant, Kernel, KernelSemaphore, LaneFuture, PipeEnd, Request, exit_of, signal_of,
 };
 
 /// The most lanes of one simulation: a set of them is one word.
@@ -295,11 +293,7 @@ impl Os for SimulatedOs {
 
     fn pipe(&self) -> io::Result<(DescriptorNumber, DescriptorNumber)> {
         with_kernel(|kernel| {
-            let index = kernel.pipes.len();
-            let mut pipe = Pipe::new(kernel.next_pipe_slots());
-            pipe.open_reader();
-            pipe.open_writer();
-            kernel.pipes.push(KernelPipe { pipe, bytes: Default::default() });
+            let index = kernel.add_pipe();
             let process = kernel.process_of(kernel.current);
             let descriptors = &mut kernel.processes[usize::from(process.0)].descriptors;
             descriptors.push(Some(PipeEnd::Reader(index)));
@@ -543,10 +537,7 @@ impl Os for SimulatedOs {
     }
 
     fn monitor(&self) -> MonitorName {
-        with_kernel(|kernel| {
-            kernel.monitors.push(Monitor::default());
-            MonitorName(kernel.monitors.len() - 1)
-        })
+        MonitorName(with_kernel(Kernel::add_monitor))
     }
 
     fn monitor_lock(&self, monitor: &MonitorName, site: Site) -> impl Future<Output = ()> {
@@ -628,9 +619,12 @@ impl Os for SimulatedOs {
         })
         .await?;
         let launch = LOCAL.with_borrow(|local| local.launch).ok_or_else(bad_descriptor)?;
+        // The child takes up what it inherits as itself.
+        let lane = with_kernel(|kernel| kernel.main_lane(child));
+        let parent = with_kernel(|kernel| std::mem::replace(&mut kernel.current, lane));
         let future = launch(child, start);
         LOCAL.with_borrow_mut(|local| {
-            let lane = local.kernel.main_lane(child);
+            local.kernel.current = parent;
             local.spawn(lane, future);
         });
         Ok(ProcessName(child))

@@ -28,7 +28,11 @@ impl Bounded {
 }
 
 impl Strategy for Bounded {
-    fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        _kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         let runs =
             |&it: &Alternative| matches!(it, Alternative::Lane(lane) if Some(lane) == self.running);
         let chosen = match alternatives.iter().position(runs) {

@@ -43,7 +43,11 @@ impl Drawn {
 }
 
 impl Strategy for Drawn {
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         if self.left == 0 {
             return self.random.choose(kernel, alternatives);
         }
@@ -55,7 +59,12 @@ impl Strategy for Drawn {
         }
     }
 
-    fn choose_lane(&mut self, kernel: &Kernel, lanes: u64, count: usize) -> Result<usize, Halt> {
+    fn choose_lane(
+        &mut self,
+        kernel: &Kernel,
+        lanes: u64,
+        count: usize,
+    ) -> Result<usize, Box<Halt>> {
         if matches!(self.by, By::Random) || self.left == 0 {
             return Ok(self.random.below(count));
         }

@@ -19,7 +19,11 @@ impl Follow {
 }
 
 impl Strategy for Follow {
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         let Some(&wanted) = self.path.get(self.next) else { return Ok(0) };
         self.next += 1;
         alternatives.iter().position(|&it| it == wanted).ok_or_else(|| {

@@ -26,7 +26,7 @@ pub use random::Random;
 pub use replay::{Clamped, Replay, ReplayDiverged};
 pub use until::Until;
 
-/// Why a strategy ends a run.
+/// Why a strategy ends a run. It is boxed where it is an error, so that a choice is two words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Halt {
     /// What was recorded does not fit what is here.
@@ -37,15 +37,15 @@ pub enum Halt {
     TooMany(TooMany),
 }
 
-impl From<TooMany> for Halt {
+impl From<TooMany> for Box<Halt> {
     fn from(too_many: TooMany) -> Self {
-        Self::TooMany(too_many)
+        Self::new(Halt::TooMany(too_many))
     }
 }
 
-impl From<ReplayDiverged> for Halt {
+impl From<ReplayDiverged> for Box<Halt> {
     fn from(diverged: ReplayDiverged) -> Self {
-        Self::Diverged(diverged)
+        Self::new(Halt::Diverged(diverged))
     }
 }
 
@@ -55,14 +55,20 @@ pub trait Strategy {
     ///
     /// # Errors
     /// Where the run ends here: what was recorded does not fit, or nothing new follows.
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt>;
+    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative])
+    -> Result<usize, Box<Halt>>;
 
     /// The position of the lane that steps next among these, `count` in all: what it is asked where nothing else
     /// can happen, which is most often so.
     ///
     /// # Errors
     /// As for [`choose`](Self::choose).
-    fn choose_lane(&mut self, kernel: &Kernel, lanes: u64, _count: usize) -> Result<usize, Halt> {
+    fn choose_lane(
+        &mut self,
+        kernel: &Kernel,
+        lanes: u64,
+        _count: usize,
+    ) -> Result<usize, Box<Halt>> {
         self.choose(kernel, &crate::host::lanes(lanes))
     }
 

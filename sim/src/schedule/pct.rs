@@ -49,7 +49,11 @@ impl Pct {
 }
 
 impl Strategy for Pct {
-    fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        _kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         self.choices += 1;
         let mut first = self.first(alternatives);
         for change in 0..self.changes.count() {

@@ -29,11 +29,15 @@ impl Random {
 }
 
 impl Strategy for Random {
-    fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        _kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         Ok(self.below(alternatives.len()))
     }
 
-    fn choose_lane(&mut self, _: &Kernel, _: u64, count: usize) -> Result<usize, Halt> {
+    fn choose_lane(&mut self, _: &Kernel, _: u64, count: usize) -> Result<usize, Box<Halt>> {
         Ok(self.below(count))
     }
 }

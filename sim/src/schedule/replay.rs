@@ -58,7 +58,11 @@ impl Replay {
 }
 
 impl Strategy for Replay {
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         self.steps += 1;
         if let (Some(random), Some(_)) = (&mut self.then, &self.diverged) {
             return Ok(random.below(alternatives.len()));
@@ -105,7 +109,11 @@ impl Clamped {
 }
 
 impl Strategy for Clamped {
-    fn choose(&mut self, _kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        _kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         let choice = self.choices.get(self.next).copied().unwrap_or(0);
         self.next += 1;
         Ok(usize::from(choice) % alternatives.len())

@@ -33,10 +33,14 @@ impl<'a> Until<'a> {
 }
 
 impl Strategy for Until<'_> {
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         if self.is_here(kernel) {
             self.reached = true;
-            return Err(Halt::Redundant);
+            return Err(Halt::Redundant.into());
         }
         if let ([only], false) = (alternatives, self.by.wants_every_step()) {
             self.by.passed(*only);

@@ -141,7 +141,7 @@ impl<'a> Noted<'a> {
         kernel: &Kernel,
         alternatives: &[Alternative],
         usual: usize,
-    ) -> Result<usize, Halt> {
+    ) -> Result<usize, Box<Halt>> {
         let notes = &self.notes;
         Ok(match &mut self.by {
             By::Strategy(strategy) => strategy.choose(kernel, alternatives)?,
@@ -182,9 +182,13 @@ impl<'a> Noted<'a> {
 }
 
 impl Strategy for Noted<'_> {
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         if self.is_endless() {
-            return Err(Halt::Redundant);
+            return Err(Halt::Redundant.into());
         }
         let usual = self.notes.usual(alternatives);
         let index = self.choose_noted(kernel, alternatives, usual)?;

@@ -165,7 +165,11 @@ struct Begun<'a> {
 }
 
 impl Strategy for Begun<'_> {
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         self.next += 1;
         match self.begun.get(self.next - 1) {
             Some(position) => {
@@ -191,12 +195,16 @@ struct Look<'a> {
 }
 
 impl Strategy for Look<'_> {
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         self.next += 1;
         if let Some(position) = self.begun.get(self.next - 1) {
             return Ok(position % alternatives.len());
         }
         self.text = describe(kernel, alternatives[self.position % alternatives.len()]);
-        Err(Halt::Redundant)
+        Err(Halt::Redundant.into())
     }
 }

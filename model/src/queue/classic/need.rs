@@ -7,7 +7,7 @@ use crate::program::{LaneId, Operation, Outcome, Timeout};
 use crate::step::StepResult;
 
 use super::point::Point;
-use super::state::State;
+use super::state::{Local, Shared, State};
 use super::{Action, Classic, Events, Time};
 
 impl Classic {
@@ -27,31 +27,35 @@ impl Classic {
     /// Whether what the lane's next step waits for is there; most steps wait for nothing.
     #[inline]
     pub(super) fn is_available(&self, state: &State, lane: LaneId) -> bool {
-        let process = self.process_of(lane);
-        let shared = || state.queue(self.queue_of(state, lane));
-        let local = || state.local(process, self.queue_of(state, lane));
         match state.lane(lane).point {
-            Point::PutAcquire => shared().slots.value() > 0,
-            Point::GetAcquire => shared().read_lock.semaphore.value() > 0,
-            Point::SendAcquire => shared().write_lock.semaphore.value() > 0,
-            Point::PutLock | Point::SentinelLock | Point::FeedLock => local().locked_by.is_none(),
+            Point::PutAcquire => self.shared_at(state, lane).slots.value() > 0,
+            Point::GetAcquire => self.shared_at(state, lane).read_lock.semaphore.value() > 0,
+            Point::SendAcquire => self.shared_at(state, lane).write_lock.semaphore.value() > 0,
+            Point::PutLock | Point::SentinelLock | Point::FeedLock => {
+                self.local_at(state, lane).locked_by.is_none()
+            }
             Point::FeedWake => {
-                let local = local();
+                let local = self.local_at(state, lane);
                 local.notified && local.locked_by.is_none()
             }
             Point::GetPoll | Point::GetHeader | Point::GetBody => {
-                shared().pipe.preview_read(1) != Taken::WouldBlock || !local().reader_open
+                self.shared_at(state, lane).pipe.preview_read(1) != Taken::WouldBlock
+                    || !self.local_at(state, lane).reader_open
             }
             Point::SendWriteFrame | Point::SendWriteHeader | Point::SendWriteBody => {
-                self.preview_write(state, lane) != Written::WouldBlock || !local().writer_open
+                self.preview_write(state, lane) != Written::WouldBlock
+                    || !self.local_at(state, lane).writer_open
             }
             point @ (Point::PutTasksLock
             | Point::DoneLock
             | Point::JoinLock
             | Point::WaitLock
             | Point::WaitAcquire
-            | Point::NotifyAwait) => shared().tasks.is_none_or(|tasks| tasks.is_ready(point)),
+            | Point::NotifyAwait) => {
+                self.shared_at(state, lane).tasks.is_none_or(|tasks| tasks.is_ready(point))
+            }
             Point::FeederJoin => {
+                let process = self.process_of(lane);
                 let feeder = self.program.feeder_of(process, self.queue_of(state, lane));
                 state.lane(feeder).point == Point::Ended
             }
@@ -64,6 +68,18 @@ impl Classic {
                 .is_none_or(|process| state.process(process).state.exit().is_some()),
             _ => true,
         }
+    }
+
+    /// The queue that the lane's next step is about, as all processes share it.
+    #[inline]
+    fn shared_at<'a>(&self, state: &'a State, lane: LaneId) -> &'a Shared {
+        state.queue(self.queue_of(state, lane))
+    }
+
+    /// The same as the lane's process has it.
+    #[inline]
+    fn local_at<'a>(&self, state: &'a State, lane: LaneId) -> &'a Local {
+        state.local(self.process_of(lane), self.queue_of(state, lane))
     }
 
     /// Whether the lane's next step makes one try: `nowait`, a time-out that is not positive

@@ -192,7 +192,7 @@ impl Exhaustive {
     }
 
     /// Who acts at the new node at the end of the path.
-    fn choose_first(&mut self) -> Result<(), Halt> {
+    fn choose_first(&mut self) -> Result<(), Box<Halt>> {
         let index = self.length;
         let woken = self.nodes[index].wake();
         // A lane goes on while it can, so that the first schedules are simple ones.
@@ -203,7 +203,7 @@ impl Exhaustive {
         let mut able = all.filter(|&it| !node.sleeps(it) && self.within_bound(index, it));
         let Some(actor) = woken.or_else(|| able.next()) else {
             self.broken_off = true;
-            return Err(Halt::Redundant);
+            return Err(Halt::Redundant.into());
         };
         self.nodes[index].choose(actor);
         self.length += 1;
@@ -232,12 +232,16 @@ impl Exhaustive {
 }
 
 impl Strategy for Exhaustive {
-    fn choose(&mut self, kernel: &Kernel, alternatives: &[Alternative]) -> Result<usize, Halt> {
+    fn choose(
+        &mut self,
+        kernel: &Kernel,
+        alternatives: &[Alternative],
+    ) -> Result<usize, Box<Halt>> {
         if self.depth >= self.prefix {
             if self.length >= EVENTS_MAX {
                 self.tally.cut = true;
                 self.broken_off = true;
-                return Err(Halt::Redundant);
+                return Err(Halt::Redundant.into());
             }
             actor::check(kernel, alternatives)?;
             let acted = self.depth > self.finalized && self.options.reduction;
@@ -263,7 +267,9 @@ impl Strategy for Exhaustive {
         self.depth += 1;
         let position = alternatives.iter().position(|&it| actor_of(it) == chosen);
         // The same program does the same in every run; a subject that does not is found out here.
-        position.ok_or_else(|| Halt::Diverged(node::not_the_same(kernel, self.depth, alternatives)))
+        position.ok_or_else(|| {
+            Halt::Diverged(node::not_the_same(kernel, self.depth, alternatives)).into()
+        })
     }
 
     fn wants_every_step(&self) -> bool {
