@@ -4,7 +4,7 @@
 //! The crate has four parts:
 //!
 //! - [`program`]: what the lanes of a scenario do, as data;
-//! - [`os`]: the kernel's objects (pipe, semaphore, process table) as values;
+//! - [`os`]: the kernel's objects (pipe, semaphore, futex, process table) as values;
 //! - [`queue`]: the queue disciplines as machines over those objects, and [`mutant`]: the same
 //!   with one call altered;
 //! - [`explore`] and [`contract`]: every reachable state of a machine, and the guarantees that a

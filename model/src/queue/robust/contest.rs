@@ -214,7 +214,8 @@ impl Contest {
             }
             (_, Action::Kill(_)) => {
                 state.kills_left -= 1;
-                state.abandoned |= lane.owns();
+                let word = caller.futex(FUTEX).load();
+                state.abandoned |= word.owner() == Some(caller.thread);
                 lane.at = Point::Dying(Death::new(thread_of(process), &lane.list));
                 // The kernel has read it.
                 lane.list = RobustList::default();

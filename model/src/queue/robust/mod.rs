@@ -12,6 +12,9 @@
 //! own, its memory stays as it is until the kernel has walked its list, and nobody else writes
 //! its thread id into a word.
 //!
+//! Putting a lock on the list or taking it off is one step: the one store to the link that the
+//! kernel follows. Whatever else a list needs, the kernel does not see.
+//!
 //! The machines are sequentially consistent: each step sees what all before it wrote. Which
 //! orderings the real code needs for that, they do not say. Nor do they have waits that a signal
 //! interrupts (`EINTR`), or processes with several threads.

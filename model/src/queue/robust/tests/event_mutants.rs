@@ -5,16 +5,19 @@
 //! early, waits at the committers' lock until all three are done.
 
 use super::event::{fault, hand_over};
-use super::{Altered, line_of, search};
+use super::{Altered, line_of, search, trace};
 use crate::os::futex::Word;
 use crate::queue::robust::event::{Signalling, SleepPoint, Sleeping};
 use crate::queue::robust::hand_over::{HandOver, Point, State};
+use crate::queue::robust::lock::{LockPoint, Locking, Unlocking};
 use crate::queue::robust::{Action, thread_of};
 
 const EVENT: usize = 2;
 
 /// A name, and what it makes of the state that an action led to, given the state before.
 type Mutant = (&'static str, fn(&State, &Action, &mut State));
+
+const LEAVES_OWNER_DIED: &str = "the sleeper leaves OWNER_DIED in the word";
 
 const MUTANTS: &[Mutant] = &[
     ("the committer wakes before it commits", |before, action, after| {
@@ -63,13 +66,38 @@ const MUTANTS: &[Mutant] = &[
             go(action, after, Signalling::Commit);
         }
     }),
-    ("the sleeper leaves OWNER_DIED in the word", |before, action, after| {
-        let cleans = sleeps(before, action).filter(|sleeping| sleeping.at == SleepPoint::Clean);
-        if let Some(Sleeping { expected, .. }) = cleans {
-            after.memory[EVENT].swap(before.memory[EVENT].load());
+    (LEAVES_OWNER_DIED, |before, action, after| {
+        let marks = sleeps(before, action).is_some_and(|it| it.at == SleepPoint::Mark);
+        if let Some(Sleeping { at: SleepPoint::Clean, expected }) = sleeps(after, action)
+            && marks
+        {
             let expected = expected.with(Word::OWNER_DIED);
             after.lanes[index(action)].at =
                 Point::Sleeping(Sleeping { at: SleepPoint::Guard, expected });
+        }
+    }),
+    ("a committer sleeps on its lock without WAITERS", |before, action, after| {
+        let at = &before.lanes[index(action)].at;
+        if let (
+            Point::CommitterLocking(Locking { at: LockPoint::Mark(seen), .. }),
+            Action::Step(_),
+        ) = (at, action)
+        {
+            after.memory[0].swap(before.memory[0].load());
+            let wait = Locking { at: LockPoint::Wait(*seen), waited: false };
+            after.lanes[index(action)].at = Point::CommitterLocking(wait);
+        }
+    }),
+    ("the committers' lock wakes nobody", |_, action, after| {
+        let at = &mut after.lanes[index(action)].at;
+        if matches!(at, Point::CommitterUnlocking(Unlocking::Wake)) {
+            *at = Point::CommitterUnlocking(Unlocking::Forget);
+        }
+    }),
+    ("the takers' lock wakes nobody", |_, action, after| {
+        let at = &mut after.lanes[index(action)].at;
+        if matches!(at, Point::TakerUnlocking(Unlocking::Wake)) {
+            *at = Point::TakerUnlocking(Unlocking::Forget);
         }
     }),
     ("the committer clears after the wake", clears_after_wake),
@@ -103,6 +131,17 @@ fn mutants_of_the_event() {
     insta::assert_snapshot!(table);
     let expected = ["the committer wakes before it commits", "the committer clears after the wake"];
     assert_eq!(harmless, expected);
+}
+
+/// The word of an event that two committers died with, one after the other, is the same after both:
+/// a sleeper that looked in vain before the second one committed goes to sleep after it.
+#[test]
+fn an_owner_died_that_is_left_hides_the_next_death() {
+    let found = MUTANTS.iter().find(|(name, _)| *name == LEAVES_OWNER_DIED).unwrap();
+    let machine = HandOver { kills: 2, ..hand_over(&[1, 1], &[1]) };
+    let machine = Altered { machine, alter: found.1 };
+    let found = search(&machine, |state, is_end| fault(2, state, is_end));
+    insta::assert_snapshot!(trace(&machine, &found));
 }
 
 fn forgets_at_register(before: &State, action: &Action, after: &mut State) {

@@ -1,10 +1,10 @@
 //! The proof of the sticky lock can fail: what each of these mutants breaks, it finds.
 
 use super::lock::{contest, fault};
-use super::{Altered, line_of, search};
+use super::{Altered, every_run_ends, line_of, search};
 use crate::os::futex::{FutexId, Word};
 use crate::queue::robust::contest::{Point, State};
-use crate::queue::robust::lock::{LockPoint, Locking, Protocol, Unlocking};
+use crate::queue::robust::lock::{LockPoint, Locked, Locking, Protocol, Unlocking};
 use crate::queue::robust::{Action, thread_of};
 
 /// A name, and what it makes of the state that an action led to, given the state before.
@@ -16,19 +16,16 @@ const MUTANTS: &[Mutant] = &[
             after.memory[0].swap(Word::FREE);
         }
     }),
-    ("unlock clears WAITERS where its wake finds nobody", |before, action, after| {
+    ("unlock clears WAITERS where its wake found nobody", |before, action, after| {
+        // The step after such a wake: it forgets, as the one does for which it stands, and clears.
+        let clear = Locking { at: LockPoint::Forget(Locked::TimedOut), waited: true };
+        let lane = index(action);
+        if before.lanes[lane].at == Point::Locking(clear) && matches!(action, Action::Step(_)) {
+            let _ = after.memory[0].compare_exchange(Word::WAITERS, Word::FREE);
+        }
         let nobody = before.memory[0].sleepers().is_empty();
-        match unlocks(before, action) {
-            // In a step of its own, for which this point stands, which comes no second time.
-            Some(Unlocking::Wake) if nobody => go(action, after, Unlocking::Delist),
-            Some(Unlocking::Delist) if !before.lanes[index(action)].list.is_empty() => {
-                let thread = thread_of(action.process());
-                if before.word().owner() != Some(thread) {
-                    let _ = after.memory[0].compare_exchange(Word::WAITERS, Word::FREE);
-                    go(action, after, Unlocking::Forget);
-                }
-            }
-            _ => {}
+        if unlocks(before, action) == Some(Unlocking::Wake) && nobody {
+            after.lanes[lane].at = Point::Locking(clear);
         }
     }),
     ("unlock wakes before it releases", |before, action, after| match unlocks(before, action) {
@@ -116,6 +113,20 @@ fn every_mutant_of_the_sticky_lock_is_found() {
         table += &line_of(name, &found);
     }
     insta::assert_snapshot!(table);
+}
+
+/// Who looks at the word again and again instead of sleeping may do so for ever.
+#[test]
+fn a_lock_that_spins_has_runs_without_an_end() {
+    let machine = contest(Protocol::Sticky, &[1, 1]);
+    assert!(every_run_ends(&machine));
+    let alter: fn(&State, &Action, &mut State) = |before, action, after| {
+        if after.is_asleep(action.process()) && locks(before, action).is_some() {
+            after.memory[0].leave(thread_of(action.process()));
+            go_lock(action, after, LockPoint::Look);
+        }
+    };
+    assert!(!every_run_ends(&Altered { machine, alter }));
 }
 
 fn index(action: &Action) -> usize {

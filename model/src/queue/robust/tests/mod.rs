@@ -5,7 +5,6 @@ mod event_mutants;
 mod lock;
 mod lock_mutants;
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
@@ -44,7 +43,7 @@ fn prove<M: Machine<Observation = Observation>>(
     let found = search(machine, fault);
     assert_eq!(found.fault.map(|(_, fault)| fault), None, "{}", trace(machine, &found));
     assert!(found.explored.complete(), "{}", found.explored.finish);
-    assert_every_run_ends(machine);
+    assert!(every_run_ends(machine), "some run comes back to where it was");
     found.explored
 }
 
@@ -60,39 +59,49 @@ fn trace<M: Machine<Observation = Observation>>(machine: &M, found: &Search<M>) 
     lines
 }
 
-/// No state is reached twice by one run, so that every run has an end, with no fairness assumed:
+/// Whether no run reaches a state twice. Then every run has an end, with no fairness assumed, and
 /// what holds in every end comes about at last.
-fn assert_every_run_ends<M: Machine>(machine: &M) {
-    let mut indices = BTreeMap::new();
-    let mut followers: Vec<Vec<u64>> = Vec::new();
+fn every_run_ends<M: Machine>(machine: &M) -> bool {
+    // Each state by its fingerprint, with its position; and the fingerprints of what follows on it.
+    let mut positions = Vec::new();
+    let mut followers = Vec::new();
     let explored = explore(machine, LIMITS, |visit| {
-        indices.insert(fingerprint(visit.state), visit.index.position());
+        let mut next = visit.state.clone();
+        let mut follow = |action| {
+            next.clone_from(visit.state);
+            machine.apply(&mut next, action).unwrap();
+            fingerprint(&next)
+        };
         let actions = visit.enabled.iter().chain(visit.disturbances);
-        followers.push(
-            actions
-                .map(|action| fingerprint(&machine.step(visit.state, action).unwrap().0))
-                .collect(),
-        );
+        followers.push(actions.map(&mut follow).collect::<Vec<u64>>());
+        positions.push((fingerprint(visit.state), visit.index.position()));
         ControlFlow::Continue(())
     });
-    assert!(explored.complete());
-    let mut before = vec![0u32; followers.len()];
-    for follower in followers.iter().flatten() {
-        before[indices[follower]] += 1;
+    assert!(explored.complete(), "{}", explored.finish);
+    positions.sort_unstable();
+    let position = |state: &u64| {
+        let found = positions.binary_search_by_key(state, |&(fingerprint, _)| fingerprint);
+        positions[found.unwrap()].1
+    };
+    let followers: Vec<Vec<usize>> =
+        followers.iter().map(|states| states.iter().map(position).collect()).collect();
+    // Takes away the states that nothing leads to, again and again. A circle would remain.
+    let mut leading = vec![0u32; followers.len()];
+    for &follower in followers.iter().flatten() {
+        leading[follower] += 1;
     }
-    let mut ready: Vec<usize> = (0..followers.len()).filter(|&index| before[index] == 0).collect();
-    let mut sorted = 0;
-    while let Some(index) = ready.pop() {
-        sorted += 1;
-        for follower in &followers[index] {
-            let follower = indices[follower];
-            before[follower] -= 1;
-            if before[follower] == 0 {
+    let mut ready: Vec<usize> = (0..leading.len()).filter(|&state| leading[state] == 0).collect();
+    let mut taken_away = 0;
+    while let Some(state) = ready.pop() {
+        taken_away += 1;
+        for &follower in &followers[state] {
+            leading[follower] -= 1;
+            if leading[follower] == 0 {
                 ready.push(follower);
             }
         }
     }
-    assert_eq!(sorted, followers.len(), "some run comes back to where it was");
+    taken_away == followers.len()
 }
 
 /// What a mutant of a machine came to, as a line of a table: what goes wrong first, after how many
