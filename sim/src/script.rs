@@ -1,5 +1,6 @@
 //! Carries out a program with a subject: the same code in every world.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -21,8 +22,9 @@ pub trait Stage: Os {
     fn returned(&self, lane: LaneId, outcome: Outcome);
     /// A process begins to leave.
     fn leaving(&self, process: ProcessId);
-    /// Waits until a process of the program is dead, whoever started it (step `await-death`).
-    fn await_death(&self, process: ProcessId) -> impl Future<Output = ()>;
+    /// Waits until a process of the program is dead, whoever started it (step `await-death`), or,
+    /// where the lane heeds that, until its own process is asked to leave.
+    fn await_death(&self, process: ProcessId, or_asked: bool) -> impl Future<Output = ()>;
 }
 
 /// One process of a program while it runs.
@@ -120,9 +122,17 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
     async fn run_lane(self: &Arc<Self>, index: u8) -> u8 {
         let lane = self.program.lane_of(self.process, index);
         let process = &self.program.processes[usize::from(self.process.0)];
+        // A handler runs in the main thread.
+        let heeds = index == 0 && process.leaves_on_terminate;
+        if heeds && self.this.leave_on_terminate().await.is_err() {
+            return 1;
+        }
         for instruction in &process.lanes[usize::from(index)].instructions {
             if let Some(process) = instruction.after {
-                self.stage.await_death(process).await;
+                self.stage.await_death(process, heeds).await;
+            }
+            if heeds && self.this.asked_to_leave().await {
+                return 0;
             }
             match instruction.operation {
                 Operation::Exit { code } => {
@@ -135,18 +145,30 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
                 }
                 _ => {}
             }
-            self.run_instruction(lane, instruction).await;
+            if self.run_instruction(lane, instruction, heeds).await.is_break() {
+                return 0;
+            }
         }
         0
     }
 
-    async fn run_instruction(self: &Arc<Self>, lane: LaneId, instruction: &Instruction) {
+    /// One instruction as often as it asks for. Breaks where the lane is asked to leave between
+    /// two tries and heeds it.
+    async fn run_instruction(
+        self: &Arc<Self>,
+        lane: LaneId,
+        instruction: &Instruction,
+        heeds: bool,
+    ) -> ControlFlow<()> {
         loop {
             self.stage.call(lane, instruction.operation);
             let outcome = self.operate(instruction.operation).await;
             self.stage.returned(lane, outcome);
             if instruction.until.is_none_or(|until| until == outcome) {
-                return;
+                return ControlFlow::Continue(());
+            }
+            if heeds && self.this.asked_to_leave().await {
+                return ControlFlow::Break(());
             }
         }
     }

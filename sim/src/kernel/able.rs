@@ -154,8 +154,10 @@ impl Kernel {
             Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
             Request::MonitorWake { monitor } => self.is_woken(lane, monitor),
             Request::ThreadJoin { lane } => self.lanes[usize::from(lane.0)].ended,
-            Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
+            Request::ProcessWait { process, .. } => self.process_state(process).exit().is_some(),
+            Request::AwaitDeath { process, or_asked } => {
                 self.process_state(process).exit().is_some()
+                    || or_asked && self.is_asked(self.lanes[lane].process)
             }
             _ => never_waits(request),
         }
@@ -253,6 +255,8 @@ fn never_waits(request: &Request) -> bool {
             | Request::ThreadStart
             | Request::ProcessStart
             | Request::ProcessSignal { .. }
+            | Request::TerminateHandle
+            | Request::TerminateCheck
             | Request::ProcessExit
     )
 }

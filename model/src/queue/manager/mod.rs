@@ -161,6 +161,9 @@ impl Manager {
             let [lane] = &process.lanes[..] else {
                 return Err(NotModelled(format!("threads, as {} has", process.name)));
             };
+            if process.leaves_on_terminate {
+                return Err(NotModelled(format!("a handler of SIGTERM, as {} has", process.name)));
+            }
             for instruction in &lane.instructions {
                 let known = matches!(
                     instruction.operation,
