@@ -355,6 +355,7 @@ fn a_process_that_handles_sigterm_leaves_in_good_order() {
         assert_eq!(process.join_timeout(Duration::from_millis(50)).unwrap(), None);
         wanted.put(300_000).unwrap();
         while made.empty().unwrap() {
+            assert!(process.is_alive().unwrap(), "it was asked, and puts before it leaves");
             std::thread::yield_now();
         }
         process.terminate().unwrap();
