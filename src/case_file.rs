@@ -43,8 +43,8 @@ pub(crate) fn native_options(hang_after: Option<Duration>) -> anyhow::Result<Nat
 /// A case of a subject that this program does not have cannot be run.
 pub(crate) fn known_subject(case: &Case) -> anyhow::Result<()> {
     anyhow::ensure!(
-        case.subject == "classic",
-        "the case is of subject '{}', which cannot be run; this midput has: classic",
+        ["classic", "manager"].contains(&case.subject.as_str()),
+        "the case is of subject '{}', which cannot be run; this midput has: classic, manager",
         case.subject
     );
     Ok(())

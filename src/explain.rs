@@ -45,14 +45,9 @@ fn explain_hazard(hazard: Hazard) {
     line("rules", &hazard.rules().join(", "));
     line("breaks", &or_none(hazard.guarantees().into_iter().map(named)));
     line("what to do", hazard.remedy());
-    match hazard.scenario() {
-        Some(scenario) => {
-            line("shown by", &format!("midput check {scenario}"));
-            let test = format!("h{}_{}", hazard.number(), hazard.name().replace('-', "_"));
-            line("tested by", &format!("tests/hazards.rs {test}"));
-        }
-        None => line("shown by", "no scenario; see where its rules are tested"),
-    }
+    line("shown by", &format!("midput check {}", hazard.scenario()));
+    let test = format!("h{}_{}", hazard.number(), hazard.name().replace('-', "_"));
+    line("tested by", &format!("tests/hazards.rs {test}"));
 }
 
 fn explain_guarantee(guarantee: Guarantee) {
@@ -62,7 +57,7 @@ fn explain_guarantee(guarantee: Guarantee) {
     let hazards: Vec<Hazard> = Hazard::ALL.into_iter().filter(breaks).collect();
     let names = hazards.iter().map(|hazard| format!("{hazard} {}", hazard.name()));
     line("broken by", &or_none(names));
-    let scenarios: Vec<&str> = hazards.iter().filter_map(|hazard| hazard.scenario()).collect();
+    let scenarios: Vec<&str> = hazards.iter().map(|hazard| hazard.scenario()).collect();
     for (index, scenario) in scenarios.iter().enumerate() {
         if !scenarios[..index].contains(scenario) {
             line("shown by", &format!("midput explore {scenario} --traces"));
@@ -97,7 +92,7 @@ fn explain_step(step: &str) {
     line("site of", &or_none(hazards.map(|hazard| format!("{hazard} {}", hazard.name()))));
     for scenario in builtin() {
         let kills = |goal: &Goal| matches!(goal, Goal::Kill { step: at, .. } if at == step);
-        if scenario.goals("classic").iter().any(kills) {
+        if scenario.goals(scenario.subject()).iter().any(kills) {
             line("killed in", &format!("midput check {}", scenario.name));
         }
     }

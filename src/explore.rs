@@ -6,7 +6,9 @@ use std::ops::ControlFlow;
 use midput_model::contract::{Verdict, Violation, prove};
 use midput_model::explore::{Limits, explore as visit_all};
 use midput_model::program::Program;
-use midput_model::queue::classic::{Classic as Machine, Ending, Environment, Time, why_stuck};
+use midput_model::queue::classic::{
+    Classic as Machine, Ending, Environment, Time, honest_end, why_stuck,
+};
 use midput_scenarios::Scenario;
 use midput_sim::counterexample::case_of;
 use midput_sim::subject::Classic;
@@ -20,6 +22,7 @@ use crate::replay::text;
 use crate::select::select;
 
 mod code;
+mod managed;
 
 /// Outcomes shown for each scenario.
 const OUTCOMES_SHOWN: usize = 12;
@@ -28,6 +31,10 @@ pub(crate) fn explore(arguments: &Explore) -> anyhow::Result<Status> {
     let selected = select(arguments.scenarios_in.as_deref(), None, &arguments.scenarios)?;
     let mut status = Status::Pass;
     for scenario in &selected.scenarios {
+        if scenario.program.is_managed() {
+            status = status.and(managed::one(scenario, arguments)?);
+            continue;
+        }
         status = status.and(one(scenario, arguments));
         if arguments.code {
             status = status.and(code::search_code(scenario, arguments, &selected)?);
@@ -85,7 +92,9 @@ fn one(scenario: &Scenario, arguments: &Explore) -> Status {
     if !explored.complete() {
         outln!("  INCONCLUSIVE: {}; raise it with --states", explored.finish);
     }
-    for (guarantee, verdict) in prove(&machine, limits) {
+    for (guarantee, verdict) in
+        prove(&machine, limits).into_iter().chain(honest_end(&machine, limits))
+    {
         match verdict {
             Verdict::Holds { states } => {
                 outln!("  {guarantee} {:<22} holds in all {states} states", guarantee.name());

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use midput_model::explore::{Limits, explore};
 use midput_model::machine::Machine;
-use midput_model::program::{ItemId, Operation, Outcome, ProcessId, Program};
-use midput_model::queue::manager::{Action, Environment, Form, Harm, Manager, Observation};
+use midput_model::program::{ProcessId, Program};
+use midput_model::queue::manager::{Environment, Form, Harm, Manager, describe};
 
 fn program(text: &str) -> Program {
     midput_scenarios::parse("manager", text).unwrap_or_else(|error| panic!("{error}")).program
@@ -14,44 +14,6 @@ fn program(text: &str) -> Program {
 
 fn killing(victim: u8) -> Environment {
     Environment { kills: 1, victims: vec![ProcessId(victim)], ..Environment::default() }
-}
-
-fn call(program: &Program, operation: Option<Operation>) -> String {
-    match operation {
-        None => "leave".to_owned(),
-        Some(Operation::Put { item, .. }) => format!("put {}", name(program, item)),
-        Some(Operation::Start { process }) => format!("start P{}", process.0),
-        Some(operation) => operation.name().to_owned(),
-    }
-}
-
-fn name(program: &Program, item: ItemId) -> &str {
-    &program.items[usize::from(item.0)].name
-}
-
-fn ended(program: &Program, outcome: Option<Outcome>) -> String {
-    match outcome {
-        None => "nothing".to_owned(),
-        Some(Outcome::Item(item)) => name(program, item).to_owned(),
-        Some(outcome) => format!("{outcome:?}"),
-    }
-}
-
-/// One line of a path.
-fn line(program: &Program, observation: &Observation) -> String {
-    let (call, outcome) =
-        (call(program, observation.operation), ended(program, observation.outcome));
-    match observation.action {
-        Action::Call(process) => format!("P{}      calls {call}", process.0),
-        Action::Serve(process) => format!("server  serves P{}'s {call}: {outcome}", process.0),
-        Action::Expire(process) => format!("server  ends P{}'s {call}: {outcome}", process.0),
-        Action::Receive(process) => format!("P{}      {call} answered: {outcome}", process.0),
-        Action::Confirm(process) => format!("server  P{} has {outcome}", process.0),
-        Action::Notice(process) => format!("server  P{} is gone, back comes {outcome}", process.0),
-        Action::Interrupt(process) => format!("P{}      an exception ends its call", process.0),
-        Action::Kill(process) => format!("P{}      SIGKILL", process.0),
-        Action::KillServer => "server  SIGKILL".to_owned(),
-    }
 }
 
 /// The shortest way of the classic form to a harm, and that the closed form has no way.
@@ -77,7 +39,7 @@ fn shortest(text: &str, environment: &Environment, is_it: fn(&Harm) -> bool) -> 
     let mut state = machine.initial();
     for (action, observation) in path {
         machine.apply(&mut state, &action).unwrap();
-        text += &line(&program, &observation);
+        text += &describe(&program, &observation);
         text.push('\n');
     }
     text

@@ -26,12 +26,21 @@ fn the_readme_shows_the_matrix_as_printed() {
 #[test]
 fn every_scenario_of_a_class_is_built_in_and_has_queues_of_that_class() {
     let scenarios = builtin();
-    let kinds = [QueueKind::Queue, QueueKind::Joinable, QueueKind::Simple, QueueKind::Pipe];
+    let kinds = [
+        QueueKind::Queue,
+        QueueKind::Joinable,
+        QueueKind::Simple,
+        QueueKind::Pipe,
+        QueueKind::ManagerClassic,
+        QueueKind::Manager,
+    ];
+    assert_eq!(Class::ALL.len(), kinds.len());
     for (class, kind) in Class::ALL.iter().zip(kinds) {
         for name in class.scenarios {
             let scenario = scenarios.iter().find(|it| it.name == *name);
             let scenario = scenario.unwrap_or_else(|| panic!("no scenario {name}"));
             assert!(scenario.program.queues.iter().all(|queue| queue.kind == kind), "{name}");
+            assert_eq!(scenario.subject(), class.subject, "{name}");
         }
     }
 }

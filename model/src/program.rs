@@ -45,11 +45,22 @@ pub enum QueueKind {
     Simple,
     /// `multiprocessing.Pipe(duplex=False)`: the bare pipe of messages, without any lock.
     Pipe,
+    /// A queue that a server owns, in the closed form of `midput_real::manager`.
+    Manager,
+    /// `multiprocessing.Manager().Queue()`: the same, in CPython's form (`MQ4`).
+    ManagerClassic,
 }
 
 impl QueueKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Queue, Self::Joinable, Self::Simple, Self::Pipe];
+    pub const ALL: [Self; 6] = [
+        Self::Queue,
+        Self::Joinable,
+        Self::Simple,
+        Self::Pipe,
+        Self::Manager,
+        Self::ManagerClassic,
+    ];
 
     /// Its name in scenario files.
     pub fn name(self) -> &'static str {
@@ -58,7 +69,19 @@ impl QueueKind {
             Self::Joinable => "joinable",
             Self::Simple => "simple",
             Self::Pipe => "pipe",
+            Self::Manager => "manager",
+            Self::ManagerClassic => "manager-classic",
         }
+    }
+
+    /// Whether a server owns it.
+    pub fn is_managed(self) -> bool {
+        matches!(self, Self::Manager | Self::ManagerClassic)
+    }
+
+    /// Whether it counts unfinished tasks.
+    pub fn counts_tasks(self) -> bool {
+        self == Self::Joinable || self.is_managed()
     }
 }
 
@@ -412,6 +435,8 @@ pub enum Outcome {
     NotClosed,
     /// `ValueError`: `task_done` was called too many times (`JQ2`).
     TooMany,
+    /// `join` of a queue whose last tasks went with processes that are gone (`G10`).
+    Missing,
     /// `EOFError`: the stream ended between frames, or right after a header (`WF4`).
     EndOfFile,
     /// `OSError`: got end of file during message (`WF4`).
@@ -482,6 +507,11 @@ impl Program {
             Some(parameters) if self.queues.len() > 1 => format!("feed-{}", parameters.name).into(),
             _ => "feed".into(),
         }
+    }
+
+    /// Whether a server owns its queues, or one of them.
+    pub fn is_managed(&self) -> bool {
+        self.queues.iter().any(|queue| queue.kind.is_managed())
     }
 
     /// Whether any call may wait for a limited time.

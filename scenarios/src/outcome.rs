@@ -31,6 +31,7 @@ const NAMED: &[(&str, Outcome)] = &[
     ("HandleClosed", Outcome::HandleClosed),
     ("NotClosed", Outcome::NotClosed),
     ("TooMany", Outcome::TooMany),
+    ("Missing", Outcome::Missing),
     ("EndOfFile", Outcome::EndOfFile),
     ("Torn", Outcome::Torn),
     ("Failed", Outcome::Failed),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use midput_model::program::{ProcessId, Program, Signal};
+use midput_model::program::{ProcessId, Program, QueueKind, QueueParameters, Signal};
 use serde::{Deserialize, Serialize};
 
 use crate::{Goal, Hazard, Hold, KillPoint};
@@ -37,6 +37,13 @@ pub struct Scenario {
 impl Scenario {
     /// The subjects that midput brings; any other name must begin with `user-`.
     pub const SUBJECTS: &[&str] = &["classic", "robust", "manager", "cpython"];
+
+    /// What is tested where nothing else is said: `manager` where the closed form of the manager owns
+    /// the queues, else `classic`, which is CPython's semantics whatever the class.
+    pub fn subject(&self) -> &'static str {
+        let closed = |queue: &QueueParameters| queue.kind == QueueKind::Manager;
+        if self.program.queues.iter().any(closed) { "manager" } else { "classic" }
+    }
 
     /// The hazards that `subject` may show here.
     ///

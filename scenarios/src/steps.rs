@@ -65,6 +65,13 @@ pub const PROGRAM_STEPS: &[&str] = &[
     "write-body",
     "wlock.release",
     "writer.close",
+    // Of a manager's queue, where the process is a client.
+    "server.start",
+    "connect",
+    "call.send",
+    "answer.wait",
+    "answer.read",
+    "call.close",
 ];
 
 /// The steps of a feeder thread (`f1`-`f7`).

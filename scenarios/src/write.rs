@@ -47,15 +47,17 @@ fn program(out: &mut String, program: &Program) {
         let _ = writeln!(out, "[queue.{}]", queue.name);
         match queue.kind {
             QueueKind::Queue => key(out, "maxsize", &queue.maxsize.to_string()),
-            QueueKind::Joinable => {
-                key(out, "kind", "\"joinable\"");
+            QueueKind::Joinable | QueueKind::Manager | QueueKind::ManagerClassic => {
+                key(out, "kind", &quoted(queue.kind.name()));
                 key(out, "maxsize", &queue.maxsize.to_string());
             }
             QueueKind::Simple | QueueKind::Pipe => {
                 key(out, "kind", &quoted(queue.kind.name()));
             }
         }
-        key(out, "pipe_slots", &queue.pipe_slots.to_string());
+        if !queue.kind.is_managed() {
+            key(out, "pipe_slots", &queue.pipe_slots.to_string());
+        }
     }
     let writer = Writer { program };
     for process in &program.processes {

@@ -7,18 +7,22 @@
 
 use std::sync::Arc;
 
-use midput_model::contract::{Guarantee, GuaranteeSet, Verdict, prove};
+use midput_model::contract::{Guarantee, GuaranteeSet, Historic, Verdict, prove};
 use midput_model::explore::Limits;
-use midput_model::queue::classic::{Classic as Machine, Time};
-use midput_scenarios::{Scenario, builtin};
+use midput_model::program::QueueKind;
+use midput_model::queue::classic::{Classic as Machine, Time, honest_end};
+use midput_scenarios::{Hazard, Scenario, builtin};
 
+use crate::check::calls::explored_machine;
 use crate::counterexample::case_of;
 use crate::subject::Classic;
 use crate::sweep::{self, Failure, Runner, SweepOptions, census, draw, environment};
 
-/// A class of the discipline `classic`, and the scenarios that stand for it.
+/// A class of a subject, and the scenarios that stand for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Class {
+    /// `classic` or `manager`.
+    pub subject: &'static str,
     /// `Queue`, as its users call it.
     pub name: &'static str,
     /// The names of built-in scenarios.
@@ -27,8 +31,9 @@ pub struct Class {
 
 impl Class {
     /// Every class that is judged.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self {
+            subject: "classic",
             name: "Queue",
             scenarios: &[
                 "no-fault/close-and-look",
@@ -48,6 +53,7 @@ impl Class {
             ],
         },
         Self {
+            subject: "classic",
             name: "JoinableQueue",
             scenarios: &[
                 "joinable-queue/all-done",
@@ -58,6 +64,7 @@ impl Class {
             ],
         },
         Self {
+            subject: "classic",
             name: "SimpleQueue",
             scenarios: &[
                 "simple-queue/closed",
@@ -66,7 +73,35 @@ impl Class {
                 "simple-queue/kill-mid-put",
             ],
         },
-        Self { name: "Pipe", scenarios: &["pipe/closed-ends", "pipe/sender-killed"] },
+        Self {
+            subject: "classic",
+            name: "Pipe",
+            scenarios: &["pipe/closed-ends", "pipe/sender-killed"],
+        },
+        Self {
+            subject: "classic",
+            name: "Manager().Queue",
+            scenarios: &[
+                "manager-queue/classic-clients",
+                "manager-queue/item-swallowed",
+                "manager-queue/put-after-death",
+                "manager-queue/tasks-stuck",
+            ],
+        },
+        Self {
+            subject: "manager",
+            name: "Queue",
+            scenarios: &[
+                "manager-queue/clients",
+                "manager-queue/tasks",
+                "manager-queue/blocked-get-killed",
+                "manager-queue/blocked-put-killed",
+                "manager-queue/consumer-killed",
+                "manager-queue/producer-killed",
+                "manager-queue/server-killed",
+                "manager-queue/worker-killed",
+            ],
+        },
     ];
 }
 
@@ -136,23 +171,16 @@ pub fn matrix(class: &Class, kills: bool, options: MatrixOptions) -> Vec<(Guaran
     let mut model = Column::default();
     let mut sim = Column::default();
     for (name, scenario) in chosen {
-        Guarantee::judged(&scenario.program).iter().for_each(|it| judged.insert(it));
-        let environment = environment(&scenario, Time::Patient);
-        let machine = Machine::new(scenario.program.clone(), environment);
+        judged_of(&scenario).iter().for_each(|it| judged.insert(it));
         let limits = Limits { states_max: options.states_max };
-        for (guarantee, verdict) in prove(&machine, limits) {
-            match verdict {
-                Verdict::Holds { states } => model.looked_at(guarantee, states as u64),
-                Verdict::Undecided { finish } => model.doubt(guarantee, finish.to_string()),
-                Verdict::Violated { path, .. } => {
-                    let length = path.len() as u64;
-                    model.violated(guarantee, Smallest { length, scenario: name, case: None });
-                    let (case, mut follow) = case_of(&scenario, &machine, &path);
-                    let mut runner = Runner::new(&scenario, true);
-                    let outcome = runner.run_with::<Classic<_>>(&case, &mut follow, None);
-                    sim.outcome(&outcome, name, None);
+        match explored_machine(&scenario, Time::Patient, true) {
+            // One action of its model is many steps of the code, which cannot be led along.
+            Ok(machine) => {
+                for (guarantee, verdict) in prove(&machine, limits) {
+                    model.verdict(guarantee, verdict, name);
                 }
             }
+            Err(_) => explored(&scenario, name, limits, &mut model, &mut sim),
         }
         drawn_cases(&scenario, name, options.cases, &mut sim);
     }
@@ -163,17 +191,47 @@ pub fn matrix(class: &Class, kills: bool, options: MatrixOptions) -> Vec<(Guaran
     Guarantee::ALL.into_iter().map(|guarantee| (guarantee, cells(guarantee))).collect()
 }
 
+/// What histories show, and where the end of a stream is seen, whether it is honest: by H12.
+fn judged_of(scenario: &Scenario) -> GuaranteeSet {
+    let mut judged = Guarantee::judged(&scenario.program);
+    if scenario.program.queues.iter().any(|queue| queue.kind == QueueKind::Pipe) {
+        judged.insert(Guarantee::G11);
+    }
+    judged
+}
+
+/// Explores the model, and leads the code along each shortest counterexample.
+fn explored(
+    scenario: &Scenario,
+    name: &'static str,
+    limits: Limits,
+    model: &mut Column,
+    sim: &mut Column,
+) {
+    let environment = environment(scenario, Time::Patient);
+    let machine = Machine::new(scenario.program.clone(), environment);
+    let honest_end = honest_end(&machine, limits);
+    for (guarantee, verdict) in prove(&machine, limits).into_iter().chain(honest_end) {
+        if let Some(path) = model.verdict(guarantee, verdict, name) {
+            let (case, mut follow) = case_of(scenario, &machine, &path);
+            let mut runner = Runner::new(scenario, true);
+            let outcome = runner.run_with::<Classic<_>>(&case, &mut follow, None);
+            sim.outcome(&outcome, name, None);
+        }
+    }
+}
+
 /// Runs the first cases of a sweep with the default seed.
 fn drawn_cases(scenario: &Scenario, name: &'static str, cases: u64, sim: &mut Column) {
     let options = SweepOptions::default();
     let census = census::<Classic<_>>(scenario, &Arc::new(scenario.program.clone()), options.seed);
     let mut runner = Runner::new(scenario, true);
     for number in 0..cases {
-        let case = draw(scenario, "classic", &census, &options, number);
+        let case = draw(scenario, scenario.subject(), &census, &options, number);
         let outcome = runner.run::<Classic<_>>(&case, None);
         sim.outcome(&outcome, name, Some(number));
     }
-    for guarantee in Guarantee::judged(&scenario.program).iter() {
+    for guarantee in judged_of(scenario).iter() {
         sim.looked_at(guarantee, cases);
     }
 }
@@ -187,6 +245,25 @@ struct Column {
 }
 
 impl Column {
+    /// Takes note of what exploring says, and gives the shortest counterexample.
+    fn verdict<M: Historic>(
+        &mut self,
+        guarantee: Guarantee,
+        verdict: Verdict<M>,
+        scenario: &'static str,
+    ) -> Option<Vec<(M::Action, M::Observation)>> {
+        match verdict {
+            Verdict::Holds { states } => self.looked_at(guarantee, states as u64),
+            Verdict::Undecided { finish } => self.doubt(guarantee, finish.to_string()),
+            Verdict::Violated { path, .. } => {
+                let length = path.len() as u64;
+                self.violated(guarantee, Smallest { length, scenario, case: None });
+                return Some(path);
+            }
+        }
+        None
+    }
+
     fn looked_at(&mut self, guarantee: Guarantee, count: u64) {
         self.looked_at[guarantee as usize] += count;
     }
@@ -208,6 +285,10 @@ impl Column {
         for violation in &outcome.judged.violations {
             let found = Smallest { length: outcome.steps, scenario: name, case };
             self.violated(violation.guarantee, found);
+        }
+        if outcome.judged.hazards.contains(&Hazard::H12) {
+            let found = Smallest { length: outcome.steps, scenario: name, case };
+            self.violated(Guarantee::G11, found);
         }
         // Hazards and broken guarantees are what the table is about; anything else is a fault of
         // ours, and then nothing is known.

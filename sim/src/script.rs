@@ -1,6 +1,7 @@
 //! Carries out a program with a subject: the same code in every world.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub trait Stage: Os {
     fn returned(&self, lane: LaneId, outcome: Outcome);
     /// A process begins to leave.
     fn leaving(&self, process: ProcessId);
+    /// A folder of this run alone, where sockets may be.
+    fn directory(&self) -> PathBuf;
     /// Waits until a process of the program is dead, whoever started it (step `await-death`), or,
     /// where the lane heeds that, until its own process is asked to leave.
     fn await_death(&self, process: ProcessId, or_asked: bool) -> impl Future<Output = ()>;
@@ -71,9 +74,10 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
     /// The main process, which makes the queues.
     pub(crate) fn first(stage: S, program: Arc<Program>) -> std::io::Result<Arc<Self>> {
         let this = ThisProcess::new(stage);
+        let directory = stage.directory();
         let queues = (0u8..).zip(&program.queues).map(|(index, queue)| {
             let feeder = program.feeder_name(QueueId(index));
-            Q::create(&this, &Parameters { queue, feeder: &feeder })
+            Q::create(&this, &Parameters { queue, feeder: &feeder, directory: &directory })
         });
         let queues = queues.collect::<Result<_, _>>()?;
         Ok(Self::new(stage, program, ProcessId(0), this, queues))
@@ -87,10 +91,12 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
     ) -> Result<Arc<Self>, midput_real::codec::CodecError> {
         let this = ThisProcess::new(stage);
         let Received(process, exported) = this.decode_argument(argument)?;
+        let directory = stage.directory();
         let queues = (0u8..).zip(&program.queues).zip(&exported);
         let queues = queues.map(|((index, queue), objects)| {
             let feeder = program.feeder_name(QueueId(index));
-            Q::attach(&this, &Parameters { queue, feeder: &feeder }, objects)
+            let parameters = Parameters { queue, feeder: &feeder, directory: &directory };
+            Q::attach(&this, &parameters, objects)
         });
         let queues = queues.collect::<Result<_, _>>()?;
         Ok(Self::new(stage, program, process, this, queues))

@@ -176,6 +176,10 @@ pub fn search<Q: Subject<SimulatedOs>>(
     let program = Arc::new(scenario.program.clone());
     let (lanes, processes) = (program.lanes().len(), program.processes.len());
     TooMany::check(lanes, processes).map_err(Ending::TooMany)?;
+    if program.is_managed() {
+        let why = "the code of a manager's queue is not searched: its steps are in no lockstep";
+        return Err(Ending::Setup(why.to_owned()));
+    }
     let anywhere = anywhere(scenario);
     let mut strategy = Exhaustive::new(options.exhaustive);
     let mut host = Host::default();
@@ -220,7 +224,8 @@ pub fn search<Q: Subject<SimulatedOs>>(
 /// How the last run is judged by what the scenario allows.
 fn verdict(scenario: &Scenario, observers: &Observers) -> Verdict {
     let hazards = observers.lockstep.as_ref().map(|it| it.hazards()).unwrap_or_default();
-    let Judged { verdict, .. } = judge(scenario, "classic", hazards, observers.violations());
+    let Judged { verdict, .. } =
+        judge(scenario, scenario.subject(), hazards, observers.violations());
     verdict
 }
 

@@ -1,5 +1,5 @@
 //! The manager queue in simulation: clients die at every step, under all sorts of schedules, and
-//! the history keeps every guarantee.
+//! the history keeps every guarantee and is one of the model's.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use midput_model::program::{ItemId, LaneId, Outcome};
 use midput_scenarios::{KillPoint, Place, Scenario};
-use midput_sim::subject::Manager;
+use midput_sim::subject::Classic;
 use midput_sim::sweep::{CaseOutcome, Runner, SweepOptions, Verdict, census, draw};
 
 fn scenario(text: &str) -> Scenario {
@@ -30,17 +30,17 @@ fn hold(
     check: impl Fn(&CaseOutcome),
 ) {
     let scenario = scenario(text);
-    let census = census::<Manager<_>>(&scenario, &Arc::new(scenario.program.clone()), 1);
+    let census = census::<Classic<_>>(&scenario, &Arc::new(scenario.program.clone()), 1);
     let place = |it: &KillPoint| format!("{:?} {:?}", it.site, it.place);
     let places: BTreeSet<_> = census.kills.iter().map(place).collect();
     assert!(places.len() >= places_min, "{} places", places.len());
     let cases = places.len().max(1) as u64 * schedules;
     let options = SweepOptions { cases, time_any, ..SweepOptions::default() };
-    let mut runner = Runner::new(&scenario, false);
+    let mut runner = Runner::new(&scenario, true);
     let mut landed = BTreeSet::new();
     for number in 0..cases {
         let case = draw(&scenario, "manager", &census, &options, number);
-        let outcome = runner.run::<Manager<_>>(&case, None);
+        let outcome = runner.run::<Classic<_>>(&case, None);
         let told = || format!("{number}: {:?}\n{case}\n{:?}", outcome.judged, outcome.returns);
         assert_eq!(outcome.judged.verdict, Verdict::Pass, "case {}", told());
         assert!(outcome.judged.violations.is_empty(), "case {}", told());
@@ -74,6 +74,7 @@ fn h14_an_item_is_lost_only_with_a_client_that_had_accepted_it() {
     let text = r#"
 why = "A client dies in get, with its item on its way to it."
 [queue.jobs]
+kind = "manager"
 [process.P0]
 main = ["put a 16B", "start P1", "after P1 died get nowait"]
 [process.P1]
@@ -99,6 +100,7 @@ fn h14_a_get_that_died_takes_nothing_that_is_put_later() {
     let text = r#"
 why = "A client dies in get, and what is put after that is for others (MQ4)."
 [queue.jobs]
+kind = "manager"
 [process.P0]
 main = ["start P1", "after P1 died put a 16B", "get nowait", "get nowait"]
 [process.P1]
@@ -118,6 +120,7 @@ fn h15_a_put_that_died_waiting_is_never_done() {
     let text = r#"
 why = "A client dies in a put that waits, and is not put later (MQ4)."
 [queue.jobs]
+kind = "manager"
 maxsize = 1
 [process.P0]
 main = ["put a 16B", "start P1", "after P1 died get nowait", "get nowait"]
@@ -139,6 +142,7 @@ fn h15_a_put_that_died_on_its_way_is_not_done_later() {
     let text = r#"
 why = "A client dies in a put, and who has seen after that that nothing is inside is right for ever."
 [queue.jobs]
+kind = "manager"
 [process.P0]
 main = ["start P1", "after P1 died get nowait", "get nowait", "get nowait"]
 [process.P1]
@@ -158,6 +162,7 @@ victims = ["P1"]
 const CONSUMERS: &str = r#"
 why = "Consumers die anywhere, and take along at most the item that each was getting."
 [queue.jobs]
+kind = "manager"
 maxsize = 2
 [process.P0]
 main = [
@@ -176,6 +181,7 @@ victims = ["P1", "P2"]
 const PRODUCERS: &str = r#"
 why = "Producers die anywhere, and what they had handed over stays."
 [queue.jobs]
+kind = "manager"
 maxsize = 1
 [process.P0]
 main = [
@@ -218,6 +224,7 @@ fn nobody_dies_and_transfers_are_short() {
     let text = r#"
 why = "Frames arrive in parts, and calls are interrupted."
 [queue.jobs]
+kind = "manager"
 maxsize = 1
 [process.P0]
 main = ["start P1", "get", "get", "get nowait", "qsize", "join P1"]

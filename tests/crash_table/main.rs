@@ -4,6 +4,7 @@
 //! Rows are crash points by their ids; P4, P6, P12 and S1 are injected: the kernel itself never leaves
 //! a frame at that byte. In the model every continuation after the crash is visited.
 
+mod manager;
 mod rows;
 
 use std::collections::BTreeSet;
@@ -23,7 +24,7 @@ use rows::{Row, TABLES, scenario};
 fn case(scenario: &Scenario, number: u64) -> Case {
     Case {
         scenario: scenario.name.clone(),
-        subject: "classic".to_owned(),
+        subject: scenario.subject().to_owned(),
         seed: 1,
         number,
         strategy: midput_sim::schedule::StrategyName::Random,
@@ -60,7 +61,7 @@ fn cell(machine: &Machine, state: &State) -> String {
             None,
             true,
             Point::GetAcquire
-            | Point::FeedAcquire
+            | Point::SendAcquire
             | Point::PutTasksLock
             | Point::DoneLock
             | Point::JoinLock,

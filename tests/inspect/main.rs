@@ -330,7 +330,9 @@ fn the_page_shows_what_is_printed() {
     let shown = format!("```console\n$ midput inspect 4711\n{text}```\n");
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/inspect.md");
     let page = std::fs::read_to_string(page).unwrap();
-    assert!(page.contains(&shown), "docs/inspect.md must hold:\n{shown}");
+    // Where a line is broken depends on how many digits the numbers have.
+    let unbroken = |text: &str| text.replace("\n          ", " ");
+    assert!(unbroken(&page).contains(&unbroken(&shown)), "docs/inspect.md must hold:\n{shown}");
 }
 
 /// Replaces a number where it stands alone.

@@ -232,7 +232,7 @@ fn actions_that_no_case_came_to_are_named() {
         names.map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let never = names("never");
-    assert!(never.iter().any(|name| name == "feeder write-frame whole"), "{never:?}");
+    assert!(never.iter().any(|name| name == "send write-frame whole"), "{never:?}");
     assert!(!names("covered").iter().any(|name| never.contains(name)));
     let output = midput(root(), &["check", arguments[0], "--world", "sim", "--cases", "1"]);
     let out = text(&output.stdout);

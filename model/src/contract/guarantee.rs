@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::program::{ItemId, LaneId, ProcessId, Program, QueueId, QueueKind};
+use crate::program::{ItemId, LaneId, ProcessId, Program, QueueId};
 
 /// One clause of the contract between a queue and its users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ impl Guarantee {
     /// Those that a [`Monitor`](super::Monitor) judges in the histories of a program: all that its
     /// queues can keep or break.
     pub fn judged(program: &Program) -> GuaranteeSet {
-        let counts = program.queues.iter().any(|queue| queue.kind == QueueKind::Joinable);
+        let counts = program.queues.iter().any(|queue| queue.kind.counts_tasks());
         let judged = |guarantee: &Self| match guarantee {
             Self::G10 => counts,
             Self::G11 => false,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::clone::clone_by_field;
 use crate::event::{End, Event};
 use crate::program::{
-    Exit, ItemId, LaneId, Operation, Outcome, ProcessId, Program, QueueId, QueueKind, Timeout,
+    Exit, ItemId, LaneId, Operation, Outcome, ProcessId, Program, QueueId, Timeout,
 };
 
 /// The parts of the program that judging needs. No part of a state: all states share it.
@@ -162,7 +162,7 @@ impl Ledger {
             maxsize: program.queues.iter().map(|queue| queue.maxsize).collect(),
             items: program.items.iter().map(|item| (item.producer, item.queue)).collect(),
             lanes: program.lanes().iter().map(|lane| lane.process).collect(),
-            joinable: program.queues.iter().map(|it| it.kind == QueueKind::Joinable).collect(),
+            joinable: program.queues.iter().map(|it| it.kind.counts_tasks()).collect(),
         };
         let processes = program.processes.len();
         Self {

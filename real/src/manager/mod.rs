@@ -50,6 +50,21 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// How a server treats a client that dies in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// The form described above: nothing is done for the dead.
+    Closed,
+    /// CPython's (`MQ4`): the thread of a connection stays in the call of a client that is gone,
+    /// takes the next item for it and loses it (H14), or completes its put (H15); a `join` waits
+    /// for ever for tasks that went with a dead client. For tests and for comparison.
+    ///
+    /// The protocol is that of the closed form, in which clients keep the clock: a call with a
+    /// timeout whose client is gone waits here as one without, where CPython's would end in time.
+    /// The answers of one connection are not mixed up (`MQ7`) in either form.
+    Classic,
+}
+
 /// What a server takes upon itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::protocol::{QueueId, Refusal};
 use super::session::Session;
 use super::state::{Effect, Event, OutOfTurn, SessionId, State};
-use super::{Key, Limits};
+use super::{Form, Key, Limits};
 use crate::interrupted::uninterrupted;
 use crate::os::{Address, Awaited, Os, Site, Wait};
 
@@ -44,7 +44,12 @@ struct Mailbox<O: Os> {
 impl<O: Os> Server<O> {
     /// A server without queues and clients.
     pub fn new(os: O, address: &Address, key: Key, limits: Limits) -> Arc<Self> {
-        let state = State::new(limits.queues);
+        Self::of_form(Form::Closed, os, address, key, limits)
+    }
+
+    /// The same in another form, for who wants to see what CPython's does.
+    pub fn of_form(form: Form, os: O, address: &Address, key: Key, limits: Limits) -> Arc<Self> {
+        let state = State::new(form, limits.queues);
         let shared = Shared { state, sessions: BTreeMap::new(), opened: 0 };
         let same_user = matches!(address, Address::Unix(_));
         Arc::new(Self { os, key, limits, same_user, shared: Mutex::new(shared) })

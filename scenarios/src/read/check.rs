@@ -1,6 +1,7 @@
 //! The checks over a whole program: who starts whom, who may join whom, what may stand where.
 
 use midput_model::program::{LaneId, Operation, ProcessId};
+use midput_model::queue::manager::{Environment, Manager};
 
 use super::document::Document;
 use super::processes::Placed;
@@ -32,6 +33,19 @@ pub(crate) fn program(document: &Document<'_>, placed: &Placed) {
         }
     }
     check_threads(document, placed, &seen);
+    check_managed(document, placed);
+}
+
+/// Where a server owns the queues, it owns all of them, and processes do nothing that its model does
+/// not have.
+fn check_managed(document: &Document<'_>, placed: &Placed) {
+    let program = &placed.program;
+    if program.is_managed()
+        && let Err(error) = Manager::of(program.clone(), Environment::default())
+    {
+        let place = placed.process_places.first().copied().unwrap_or(0);
+        document.mistake(place, error.to_string());
+    }
 }
 
 fn all(placed: &Placed) -> Vec<Seen> {

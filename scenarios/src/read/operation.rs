@@ -4,6 +4,7 @@ use midput_model::program::{
     Instruction, ItemId, LaneId, Operation, Outcome, ProcessId, QueueId, QueueKind, QueueLock,
     Signal, Timeout,
 };
+use midput_model::queue::manager;
 
 use super::document::Text;
 use super::processes::{Names, Put, Reader};
@@ -169,6 +170,7 @@ pub(crate) fn possible(operation: &Operation, outcome: Outcome) -> bool {
             matches!(operation, Op::Put { .. } | Op::Get { .. } | Op::Empty { .. })
         }
         Outcome::TooMany => matches!(operation, Op::TaskDone { .. }),
+        Outcome::Missing => matches!(operation, Op::JoinQueue { .. }),
         Outcome::NotClosed => matches!(operation, Op::JoinThread { .. }),
         Outcome::Done => !matches!(
             operation,
@@ -344,7 +346,7 @@ impl<'text> Parsed<'text> {
     ) -> Result<Self, Wrong<'text>> {
         let kind = operation.queue().map_or(QueueKind::Queue, |queue| names.kind(queue));
         let joins = matches!(operation, Operation::TaskDone { .. } | Operation::JoinQueue { .. });
-        if joins && kind != QueueKind::Joinable {
+        if joins && !kind.counts_tasks() {
             let what = operation.name();
             let message = format!("{what} needs a joinable queue; write kind = \"joinable\"");
             return Err((verb, message));
@@ -365,6 +367,7 @@ impl<'text> Parsed<'text> {
                 );
                 untimed_get || closes
             }
+            QueueKind::Manager | QueueKind::ManagerClassic => manager::has(&operation),
         };
         if !has {
             let what = match kind {
@@ -372,6 +375,9 @@ impl<'text> Parsed<'text> {
                 QueueKind::Simple => "has put and get without a time-out, empty and close",
                 QueueKind::Pipe => {
                     "has put and get without a time-out, 'close reader' and 'close writer'"
+                }
+                QueueKind::Manager | QueueKind::ManagerClassic => {
+                    "has put, get, qsize, empty, full, task_done and join"
                 }
             };
             return Err((verb, format!("a queue with kind = \"{}\" {what}", kind.name())));

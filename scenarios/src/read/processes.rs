@@ -229,6 +229,12 @@ fn queues<'text>(document: &Document<'text>, table: &DeTable<'text>) -> Vec<Queu
             let message = format!("kind = \"{}\" has no bound; leave maxsize out", kind.name());
             document.mistake(key.span().start, message);
         }
+        if let Some((key, _)) = table.get_key_value("pipe_slots")
+            && kind.is_managed()
+        {
+            let message = format!("kind = \"{}\" has no pipe; leave it out", kind.name());
+            document.mistake(key.span().start, message);
+        }
         let number = |key: &str, default, least, most| {
             table.get(key).map_or(Some(default), |value| document.number(value, key, least, most))
         };

@@ -243,3 +243,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_manager_s_queue_has_what_its_model_has() {
+    let text = |queue: &str, main: &str| {
+        format!("why = \"x\"\n[queue.jobs]\n{queue}\n[process.P0]\nmain = [\"{main}\"]\n")
+    };
+    let two = "kind = \"manager\"\n[queue.other]\nkind = \"manager-classic\"";
+    for (queue, main, hint) in [
+        ("kind = \"manager\"", "close", "has put, get, qsize, empty, full, task_done and join"),
+        ("kind = \"manager\"", "exit 3", "does not have 'exit' as P0 does it"),
+        ("kind = \"manager\"\npipe_slots = 4", "get", "has no pipe; leave it out"),
+        (two, "get from jobs", "queues of several kinds"),
+    ] {
+        let error = crate::parse("x", &text(queue, main)).unwrap_err().to_string();
+        assert!(error.contains(hint), "{error}");
+    }
+    let scenario = crate::parse("x", &text("kind = \"manager\"", "join queue")).unwrap();
+    assert_eq!(scenario.subject(), "manager");
+    let again = crate::parse("x", &crate::write::write(&scenario)).unwrap();
+    assert_eq!(again.program, scenario.program);
+}

@@ -83,10 +83,16 @@ fn scenario(name: &str) -> Scenario {
     midput_scenarios::builtin().into_iter().find(|it| it.name == name).unwrap()
 }
 
+/// The scenarios whose model runs step by step beside the code: not those of a manager's queue, which
+/// `tests/manager` runs over madsim's network.
+fn with_lockstep() -> impl Iterator<Item = Scenario> {
+    midput_scenarios::builtin().into_iter().filter(|it| !it.program.is_managed())
+}
+
 #[test]
 fn without_a_kill_all_end_and_no_guarantee_is_broken() {
     let (mut scenarios, mut runs) = (0, 0);
-    for scenario in midput_scenarios::builtin() {
+    for scenario in with_lockstep() {
         let harmless = scenario.faults.kills_max == 0 && scenario.allowed("classic").is_empty();
         if !harmless {
             continue;
@@ -109,7 +115,7 @@ fn without_a_kill_all_end_and_no_guarantee_is_broken() {
 fn with_kills_and_signals_only_what_the_scenario_allows_is_seen() {
     let (mut scenarios, mut runs, mut kills, mut holding, mut stuck) = (0, 0, 0, 0, 0);
     let mut hazards = BTreeSet::<Hazard>::new();
-    for scenario in midput_scenarios::builtin() {
+    for scenario in with_lockstep() {
         // Pinned kills are where they are: what is allowed there is not what is allowed elsewhere.
         if scenario.allowed("classic").is_empty() || !scenario.faults.pinned.is_empty() {
             continue;

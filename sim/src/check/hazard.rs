@@ -77,7 +77,7 @@ impl HazardWatch {
     }
 
     fn wrote(&mut self, lane: &LaneState) {
-        if lane.point == Point::FeedRelease && lane.failure.is_none() {
+        if lane.point == Point::SendRelease && lane.failure.is_none() {
             self.handed_over.extend(lane.item);
         }
     }
@@ -376,12 +376,12 @@ fn owns_a_slot(lane: &LaneState, untimed: bool) -> bool {
         | Point::PutTasksLock
         | Point::PutStart
         | Point::PutAppend
-        | Point::FeedEncode
-        | Point::FeedAcquire
+        | Point::SendEncode
+        | Point::SendAcquire
         | Point::FeedGiveBack
         | Point::GetBody
         | Point::GetReleaseSlot => true,
-        Point::FeedRelease => lane.failure.is_some(),
+        Point::SendRelease => lane.failure.is_some(),
         Point::GetHeader => lane.moved > 0,
         // Without a timeout the lock is given back before the slot.
         Point::GetReleaseLock => untimed && lane.failure.is_none(),

@@ -10,6 +10,7 @@ use midput_model::queue::classic;
 use crate::kernel::{Grant, Kernel, Record};
 use crate::trace::TraceLog;
 
+pub mod calls;
 mod hazard;
 mod lockstep;
 mod sites;
@@ -37,8 +38,14 @@ pub struct Observers {
     pub deaths: Vec<(ProcessId, classic::State)>,
     /// What every call returned, in order.
     pub returns: Vec<(LaneId, Outcome)>,
+    /// All that has happened, where it is kept.
+    pub history: Vec<Event>,
+    /// Whether it is.
+    pub keep_history: bool,
     /// How things stood at the end.
     pub end: End,
+    /// The lanes of the program where others are a server's, which wait for ever and for nobody.
+    pub lanes_max: Option<usize>,
     /// How much has happened: steps, expiries, kills and deaths.
     pub actions: u64,
     /// The guarantees that were broken before the end, each with the actions until it was.
@@ -60,6 +67,7 @@ impl Observers {
         Self {
             lockstep: machine.map(|machine| Lockstep::new(Arc::clone(machine))),
             monitor: Some(Monitor::new(program)),
+            lanes_max: program.is_managed().then(|| program.lanes().len()),
             ..Self::default()
         }
     }
@@ -74,6 +82,7 @@ impl Observers {
         }
         self.kills.clear();
         self.returns.clear();
+        self.history.clear();
         self.end.blocked.clear();
         self.actions = 0;
         self.broken.clear();
@@ -180,6 +189,9 @@ impl Observers {
     /// The run is over.
     pub(crate) fn end(&mut self, kernel: &mut Kernel) {
         self.end = kernel.end();
+        if let Some(lanes) = self.lanes_max {
+            self.end.blocked.retain(|blocked| usize::from(blocked.lane.0) < lanes);
+        }
         self.take_events(kernel, None);
         if let Some(trace) = &mut self.trace {
             trace.end(kernel);
@@ -221,6 +233,9 @@ impl Observers {
                 }
                 _ => {}
             }
+        }
+        if self.keep_history {
+            self.history.extend_from_slice(&kernel.events);
         }
         kernel.events.clear();
     }

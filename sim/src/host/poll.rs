@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
@@ -43,6 +44,10 @@ impl Stage for SimulatedOs {
 
     fn leaving(&self, process: ProcessId) {
         with_kernel(|kernel| kernel.leaving(process));
+    }
+
+    fn directory(&self) -> PathBuf {
+        PathBuf::new()
     }
 
     async fn await_death(&self, process: ProcessId, or_asked: bool) {

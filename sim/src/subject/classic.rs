@@ -1,4 +1,4 @@
-//! The classic queue as a subject.
+//! The queues that midput brings, as a subject.
 
 use std::io;
 
@@ -13,10 +13,12 @@ use midput_real::os::{Exported, Os};
 use midput_real::process::ThisProcess;
 use midput_real::timeout::Timeout;
 
+use super::manager::Manager;
 use super::{Parameters, Subject};
 use crate::kernel::Cells;
 
-/// The classic discipline: CPython's `multiprocessing.Queue`, `JoinableQueue` and `SimpleQueue`.
+/// The classic discipline, CPython's, of each kind of queue; and a manager's queue in its closed form,
+/// where a program says so.
 #[derive(Clone, Debug)]
 pub enum Classic<O: Os> {
     /// `Queue`.
@@ -27,6 +29,8 @@ pub enum Classic<O: Os> {
     Simple(SimpleQueue<Vec<u8>, O, Bytes>),
     /// `Pipe(duplex=False)`: its reading and its writing end.
     Pipe(Connection<O>, Connection<O>),
+    /// A queue that a server owns, in either form.
+    Manager(Manager<O>),
 }
 
 impl<O: Os> Classic<O> {
@@ -35,7 +39,7 @@ impl<O: Os> Classic<O> {
         match self {
             Self::Queue(queue) => Ok(queue),
             Self::Joinable(queue) => Ok(queue.uncounted()),
-            Self::Simple(_) | Self::Pipe(..) => Err(Outcome::Failed),
+            Self::Simple(_) | Self::Pipe(..) | Self::Manager(_) => Err(Outcome::Failed),
         }
     }
 
@@ -84,8 +88,17 @@ impl<O: Os> Subject<O> for Classic<O> {
                 let (reader, writer) = os.pipe()?;
                 Self::Pipe(Connection::reader(os, reader), Connection::writer(os, writer))
             }
+            QueueKind::Manager | QueueKind::ManagerClassic => {
+                Self::Manager(Manager::create(this, parameters)?)
+            }
         };
         Ok(queue.ready(parameters))
+    }
+
+    async fn begin(&self) {
+        if let Self::Manager(queue) = self {
+            queue.begin().await;
+        }
     }
 
     fn exported(&self) -> io::Result<Vec<Exported>> {
@@ -97,6 +110,7 @@ impl<O: Os> Subject<O> for Classic<O> {
                 let os = O::default();
                 [reader, writer].map(|end| export(os, end)).to_vec()
             }
+            Self::Manager(queue) => queue.exported()?,
         })
     }
 
@@ -129,6 +143,9 @@ impl<O: Os> Subject<O> for Classic<O> {
                     Connection::reader(os, os.import_descriptor(reader)?),
                     Connection::writer(os, os.import_descriptor(writer)?),
                 )
+            }
+            QueueKind::Manager | QueueKind::ManagerClassic => {
+                Self::Manager(Manager::attach(this, parameters, exported)?)
             }
         };
         Ok(queue.ready(parameters))
@@ -167,6 +184,8 @@ impl<O: Os> Subject<O> for Classic<O> {
                     _ => Outcome::Failed,
                 });
             }
+            // Boxed, as below: what a call of a manager needs is much, and the others do not.
+            Self::Manager(queue) => return Box::pin(queue.put(payload, timeout)).await,
             Self::Queue(queue) => queue.put(payload, timeout).await,
             Self::Joinable(queue) => queue.put(payload, timeout).await,
             Self::Simple(queue) => {
@@ -204,6 +223,9 @@ impl<O: Os> Subject<O> for Classic<O> {
                 SimpleGetError::Io(_) => Outcome::Failed,
             });
         }
+        if let Self::Manager(queue) = self {
+            return Box::pin(queue.get(timeout)).await;
+        }
         self.queue()?.get(timeout).await.map_err(|error| match error {
             GetError::Empty => Outcome::Empty,
             GetError::Closed => Outcome::Closed,
@@ -216,6 +238,9 @@ impl<O: Os> Subject<O> for Classic<O> {
     }
 
     async fn qsize(&self) -> Result<u32, Outcome> {
+        if let Self::Manager(queue) = self {
+            return Box::pin(queue.qsize()).await;
+        }
         let size = self.queue()?.qsize().await.map_err(|_| Outcome::Failed)?;
         u32::try_from(size).map_err(|_| Outcome::Failed)
     }
@@ -223,13 +248,16 @@ impl<O: Os> Subject<O> for Classic<O> {
     async fn empty(&self) -> Result<bool, Outcome> {
         let empty = match self {
             Self::Simple(queue) => queue.empty().await,
-
+            Self::Manager(queue) => return Box::pin(queue.empty()).await,
             _ => self.queue()?.empty().await,
         };
         empty.map_err(|_| Outcome::HandleClosed)
     }
 
     async fn full(&self) -> Result<bool, Outcome> {
+        if let Self::Manager(queue) = self {
+            return Box::pin(queue.full()).await;
+        }
         self.queue()?.full().await.map_err(|_| Outcome::Failed)
     }
 
@@ -274,6 +302,9 @@ impl<O: Os> Subject<O> for Classic<O> {
     }
 
     async fn task_done(&self) -> Result<(), Outcome> {
+        if let Self::Manager(queue) = self {
+            return Box::pin(queue.task_done()).await;
+        }
         self.joinable()?.task_done().await.map_err(|error| match error {
             TaskDoneError::TooMany => Outcome::TooMany,
             TaskDoneError::Unexpected | TaskDoneError::Io(_) => Outcome::Failed,
@@ -281,6 +312,9 @@ impl<O: Os> Subject<O> for Classic<O> {
     }
 
     async fn join_queue(&self) -> Result<(), Outcome> {
+        if let Self::Manager(queue) = self {
+            return Box::pin(queue.join_queue()).await;
+        }
         self.joinable()?.join().await.map_err(|_| Outcome::Failed)
     }
 }

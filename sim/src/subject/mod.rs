@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 
 use midput_model::program::{Outcome, QueueLock, QueueParameters};
 use midput_real::os::{Exported, Os};
@@ -14,7 +15,6 @@ mod classic;
 mod manager;
 
 pub use classic::Classic;
-pub use manager::Manager;
 
 /// How a queue of a program is made.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,8 @@ pub struct Parameters<'a> {
     /// The name of the lane that the program has for a thread of the queue: `feed`. A thread of
     /// another name is a lane of its own, after all others.
     pub feeder: &'a str,
+    /// Where its sockets may be: a folder of this run alone.
+    pub directory: &'a Path,
 }
 
 /// A queue that can be run in simulation: what a program's operations mean for it.

@@ -16,18 +16,21 @@ use crate::check::HazardWatch;
 use crate::world::consistency::{self, Consistent};
 use crate::world::native::{self, NativeOptions, NativeRun};
 
+mod managed;
+
 /// How often a case is run again whose kill did not land.
 const RETRIES: u32 = 2;
 
 /// Runs one case with real processes and judges it as a simulated one. Its choices are not
 /// followed: real processes run freely.
 pub fn run_native(scenario: &Scenario, case: &Case, options: &NativeOptions) -> CaseOutcome {
-    // Waits of free-running processes may expire at any moment.
-    let machine = machine(scenario, Time::Any);
-    let run = native::run(&scenario.program, "classic", &case.kills, &case.holds, options);
+    let subject = scenario.subject();
+    let run = native::run(&scenario.program, subject, &case.kills, &case.holds, options);
     tracing::debug!(scenario = case.scenario, case = case.number, ?run, "ran natively");
     match run {
-        Ok(run) => conclude(scenario, case, &machine, &run),
+        Ok(run) if scenario.program.is_managed() => managed::conclude(scenario, case, &run),
+        // Waits of free-running processes may expire at any moment.
+        Ok(run) => conclude(scenario, case, &machine(scenario, Time::Any), &run),
         Err(error) => not_judged(
             case,
             if error.is_inconclusive() {
@@ -60,7 +63,7 @@ fn conclude(scenario: &Scenario, case: &Case, machine: &Classic, run: &NativeRun
         monitor.observe(event);
     }
     let replayed = replay(machine, &consistent);
-    let judged = judge(scenario, "classic", replayed.hazards, monitor.conclude(&end));
+    let judged = judge(scenario, scenario.subject(), replayed.hazards, monitor.conclude(&end));
     let landed = case.kills.iter().zip(&run.landed).filter(|(_, landed)| **landed);
     let returns = consistent.events.iter().filter_map(|event| match *event {
         Event::Return { lane, outcome } => Some((lane, outcome)),

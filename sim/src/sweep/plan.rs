@@ -110,7 +110,7 @@ impl<'a> Sweep<'a> {
             (false, true) => Scope::Kills,
             (false, false) => Scope::Whole,
         };
-        let goals = scenario.goals(subject(lockstep)).iter().filter(|goal| match scope {
+        let goals = scenario.goals(subject(scenario, lockstep)).iter().filter(|goal| match scope {
             Scope::Whole => true,
             Scope::Kills => matches!(goal, Goal::Kill { .. } | Goal::KillHolding(_)),
             Scope::Part => false,
@@ -168,7 +168,13 @@ impl<'a> Sweep<'a> {
             }
         }
         let number = shard.case(index - kept_here);
-        let case = draw(self.scenario, subject(self.lockstep), self.census, &self.options, number);
+        let case = draw(
+            self.scenario,
+            subject(self.scenario, self.lockstep),
+            self.census,
+            &self.options,
+            number,
+        );
         ((self.kept.len() as u64).saturating_add(number), case, false)
     }
 
@@ -264,8 +270,8 @@ impl<'a> Sweep<'a> {
     }
 }
 
-fn subject(lockstep: bool) -> &'static str {
-    if lockstep { "classic" } else { "user" }
+fn subject(scenario: &Scenario, lockstep: bool) -> &'static str {
+    if lockstep { scenario.subject() } else { "user" }
 }
 
 /// The kill sites over which a scenario is swept. One that pins its kills, or has none, is as

@@ -7,11 +7,13 @@ use std::sync::Arc;
 use midput_model::event::End;
 use midput_model::program::{LaneId, Outcome, Program};
 use midput_model::queue::classic::{self, Covered, Time};
+use midput_model::queue::manager::Manager;
 use midput_scenarios::{KillPoint, Scenario};
 
 use super::judge::{Failure, Judged, Verdict, judge};
 use crate::case::Case;
-use crate::check::{Lockstep, Observers};
+use crate::check::calls::{self, Deaths, Explained};
+use crate::check::{Divergence, Lockstep, Observers};
 use crate::host::{Directives, Ending, Host, Settings};
 use crate::kernel::SimulatedOs;
 use crate::mutation::{Against, Mutation};
@@ -84,6 +86,8 @@ pub struct Runner<'a> {
     host: Host,
     observers: Observers,
     lockstep: bool,
+    /// The model of queues that a server owns, against which the history is held afterwards.
+    manager: Option<Manager>,
     /// How time passes and what the code is held against in the model that runs beside it.
     suits: (bool, Option<Mutation>),
 }
@@ -92,10 +96,14 @@ impl<'a> Runner<'a> {
     /// A runner for the cases of `scenario`; `lockstep` says whether its subject has a model.
     pub fn new(scenario: &'a Scenario, lockstep: bool) -> Self {
         let program = Arc::new(scenario.program.clone());
-        let machine = lockstep.then(|| Arc::new(machine(scenario, Time::Patient)));
-        let observers = Observers::new(&program, machine.as_ref());
+        let managed = program.is_managed();
+        let machine = (lockstep && !managed).then(|| Arc::new(machine(scenario, Time::Patient)));
+        let mut observers = Observers::new(&program, machine.as_ref());
+        let manager = (lockstep && managed).then(|| calls::machine(scenario, Time::Patient));
+        let manager = manager.and_then(Result::ok);
+        observers.keep_history = manager.is_some();
         let host = Host::default();
-        Self { scenario, program, host, observers, lockstep, suits: (false, None) }
+        Self { scenario, program, host, observers, lockstep, manager, suits: (false, None) }
     }
 
     /// Time passes in the model as it does in the case, and a mutant of the code is one of the
@@ -103,6 +111,10 @@ impl<'a> Runner<'a> {
     fn suit(&mut self, case: &Case) {
         let suits = (case.time_any, case.mutation);
         if !self.lockstep || self.suits == suits {
+            return;
+        }
+        if self.program.is_managed() {
+            self.suits = suits;
             return;
         }
         let time = if case.time_any { Time::Any } else { Time::Patient };
@@ -149,7 +161,9 @@ impl<'a> Runner<'a> {
         let wants_trace = trace.is_some();
         self.suit(case);
         self.observers.reset();
-        self.observers.trace = wants_trace.then(TraceLog::default);
+        let without_columns = self.program.is_managed();
+        let log = || TraceLog { without_columns, ..TraceLog::default() };
+        self.observers.trace = wants_trace.then(log);
         let directives = Directives::new(&self.program, &case.kills, &case.holds, &case.faults);
         let mut directives = match directives {
             Ok(directives) => directives,
@@ -209,8 +223,15 @@ impl<'a> Runner<'a> {
     fn judge(&self, ending: &Ending) -> Judged {
         let violations = self.observers.violations();
         let hazards = self.observers.lockstep.as_ref().map(|it| it.hazards()).unwrap_or_default();
+        let (hazards, differs, unknown) = match self.explained(ending) {
+            None => (hazards, None, None),
+            Some(Ok(Ok(explained))) => (explained.hazards, None, None),
+            Some(Ok(Err(divergence))) => (hazards, Some(*divergence), None),
+            Some(Err(too_much)) => (hazards, None, Some(too_much.to_string())),
+        };
         let mut judged = judge(self.scenario, self.subject(), hazards, violations);
         let failure = match ending {
+            _ if differs.is_some() => differs.map(Failure::Diverged),
             Ending::Diverged(divergence) => Some(Failure::Diverged(divergence.clone())),
             Ending::Replay(diverged) => Some(Failure::Replay(diverged.to_string())),
             _ => None,
@@ -223,7 +244,7 @@ impl<'a> Runner<'a> {
             Ending::Setup(error) => Some(format!("not set up: {error}")),
             Ending::TooMany(too_many) => Some(too_many.to_string()),
             Ending::Redundant => Some("what follows was explored before".to_owned()),
-            _ => None,
+            _ => unknown,
         };
         if let Some(failure) = failure {
             judged.verdict = Verdict::Fail(vec![failure]);
@@ -233,8 +254,20 @@ impl<'a> Runner<'a> {
         judged
     }
 
+    /// The run held against the manager's model, where there is one and time is patient: it does
+    /// not have that a server is given up.
+    fn explained(
+        &self,
+        ending: &Ending,
+    ) -> Option<Result<Result<Explained, Box<Divergence>>, calls::TooMuch>> {
+        let manager = self.manager.as_ref().filter(|_| !self.suits.0)?;
+        let over = matches!(ending, Ending::AllEnded | Ending::Stuck);
+        let Observers { history, end, .. } = &self.observers;
+        over.then(|| calls::explain(manager, history, end, &Deaths::InOrder))
+    }
+
     fn subject(&self) -> &'static str {
-        if self.lockstep { "classic" } else { "user" }
+        if self.lockstep { self.scenario.subject() } else { "user" }
     }
 
     fn outcome(&self, case: &Case, judged: Judged, directives: &Directives) -> CaseOutcome {

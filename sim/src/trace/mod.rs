@@ -59,11 +59,13 @@ pub struct TraceLog {
     pub processes: Vec<String>,
     /// Everything, in order.
     pub entries: Vec<Entry>,
+    /// Whether no column is kept: where a server owns the queues nobody else shares an object.
+    pub without_columns: bool,
 }
 
 impl TraceLog {
     pub(crate) fn note(&mut self, kernel: &Kernel, record: Option<&Record>) {
-        if self.columns.is_empty() {
+        if self.columns.is_empty() && !self.without_columns {
             // The last made comes first: of the classic queue that is `sem wlock rlock`.
             self.columns.extend(kernel.semaphores.iter().rev().map(|it| it.role.to_owned()));
             self.columns.extend(kernel.pipes.iter().map(|_| "pipe".to_owned()));
@@ -103,7 +105,8 @@ impl TraceLog {
     }
 
     fn push(&mut self, what: What, cells: &[Cell]) {
-        self.entries.push(Entry { what, cells: cells.to_vec() });
+        let cells = if self.without_columns { Vec::new() } else { cells.to_vec() };
+        self.entries.push(Entry { what, cells });
     }
 }
 

@@ -128,6 +128,9 @@ fn is_local(step: &str) -> bool {
                 | "leave"
                 | "exit"
                 | "thread.start"
+                | "answer.wait"
+                | "server.wait"
+                | "session.wait"
         )
 }
 
@@ -139,17 +142,26 @@ impl Renderer<'_> {
                 0 => "unbounded".to_owned(),
                 maxsize => maxsize.to_string(),
             };
-            format!("  maxsize={maxsize} pipe={}x4096", queue.pipe_slots)
+            match queue.kind.is_managed() {
+                true => format!("  kind={} maxsize={maxsize}", queue.kind.name()),
+                false => format!("  maxsize={maxsize} pipe={}x4096", queue.pipe_slots),
+            }
         });
         let _ = writeln!(self.out, "# midput trace 1  {}{parameters}", self.story.scenario);
         for line in &self.story.head {
             let _ = writeln!(self.out, "# {line}");
         }
-        let mut line = format!("# {:<9}{:<29}{:<16}", "lane", "op", "result");
+        let lanes = self.lanes_width();
+        let mut line = format!("# {:<lanes$}{:<29}{:<16}", "lane", "op", "result");
         for (index, column) in self.log.columns.iter().enumerate() {
             let _ = write!(line, " {column:>width$}", width = self.width(index));
         }
         let _ = writeln!(self.out, "{line}  note");
+    }
+
+    /// A server's threads have longer names than the lanes of a program.
+    fn lanes_width(&self) -> usize {
+        if self.program.is_managed() { 13 } else { 9 }
     }
 
     fn width(&self, column: usize) -> usize {
@@ -165,6 +177,8 @@ impl Renderer<'_> {
                 let name = self.process(*process);
                 self.line('x', &name, &format!("kill {}", signal.name()), "", entry, "");
             }
+            // A server's threads wait for ever, and for nobody.
+            What::Blocked(lane, _) if self.is_server(*lane) => {}
             What::Blocked(lane, site) => {
                 let name = self.lane(*lane);
                 let note = self.why_blocked(*lane);
@@ -226,6 +240,10 @@ impl Renderer<'_> {
                 self.line(margin, &name, "died", &text, entry, &note);
             }
         }
+    }
+
+    fn is_server(&self, lane: LaneId) -> bool {
+        self.program.is_managed() && usize::from(lane.0) >= self.program.lanes().len()
     }
 
     fn orphans(&self, entry: &Entry, process: ProcessId) -> String {
@@ -298,7 +316,8 @@ impl Renderer<'_> {
     }
 
     fn line(&mut self, margin: char, who: &str, what: &str, how: &str, entry: &Entry, note: &str) {
-        let mut line = format!("{margin} {who:<9}{what:<29}{how:<16}");
+        let lanes = self.lanes_width();
+        let mut line = format!("{margin} {who:<lanes$}{what:<29}{how:<16}");
         for (index, cell) in entry.cells.iter().enumerate() {
             let same = self.shown.get(index) == Some(cell);
             let text = if same { ".".to_owned() } else { self.cell(*cell) };

@@ -85,7 +85,7 @@ impl How {
 const DEATHS: [&str; 3] = ["kill SIGKILL", "kill SIGTERM", "die"];
 
 /// A set of actions of the machine, told apart by program point and by how they went, not by
-/// process, queue, item or number of bytes: `feeder write-body part`, `get poll expired`.
+/// process, queue, item or number of bytes: `send write-body part`, `get poll expired`.
 ///
 /// Adding to it costs a few instructions and allocates nothing, so that every step can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,19 +187,15 @@ mod tests {
     #[test]
     fn a_transfer_is_told_by_how_far_it_came() {
         let mut covered = Covered::default();
-        let body = Point::FeedWriteBody;
+        let body = Point::SendWriteBody;
         covered.add(&STEP, body, body, StepResult::Moved(9));
-        covered.add(&STEP, body, Point::FeedRelease, StepResult::Moved(9));
+        covered.add(&STEP, body, Point::SendRelease, StepResult::Moved(9));
         covered.add(&STEP, Point::GetBody, Point::GetReleaseLock, StepResult::Moved(0));
         let kill = Action::Kill { process: ProcessId(1), signal: Signal::Kill };
         covered.add(&kill, Point::Ended, Point::Ended, StepResult::Done);
         let names: Vec<String> = covered.names().collect();
-        let wanted = [
-            "get read-body end",
-            "feeder write-body whole",
-            "feeder write-body part",
-            "kill SIGKILL",
-        ];
+        let wanted =
+            ["get read-body end", "send write-body whole", "send write-body part", "kill SIGKILL"];
         assert_eq!(names, wanted);
         let mut more = Covered::default();
         more.add(&STEP, Point::Put, Point::PutAcquire, StepResult::Done);

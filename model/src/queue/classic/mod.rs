@@ -45,6 +45,7 @@ use crate::step::StepResult;
 pub use covered::Covered;
 pub use ending::{Ending, LaneEnding, Objects};
 pub use from::From;
+pub use honest_end::honest_end;
 pub use point::Point;
 pub use ready::Ready;
 pub use state::{Entry, LaneState, Leaving, Local, Lock, Process, Run, Shared, State};
@@ -54,6 +55,7 @@ pub use waits::{Waits, why_stuck};
 mod covered;
 mod ending;
 mod from;
+mod honest_end;
 mod mutant;
 mod need;
 mod point;
@@ -503,7 +505,7 @@ impl Classic {
                 self.finish_message(state, lane, events);
                 result
             }
-            Point::FeedWriteFrame | Point::FeedWriteHeader | Point::FeedWriteBody => {
+            Point::SendWriteFrame | Point::SendWriteHeader | Point::SendWriteBody => {
                 let result = self.step_write(state, lane, limit);
                 self.finish_message(state, lane, events);
                 result
@@ -524,7 +526,7 @@ impl Classic {
             | Point::GetReleaseLock
             | Point::GetReleaseSlot
             | Point::GetDecode => self.step_get(state, lane, events),
-            Point::FeedEncode | Point::FeedAcquire | Point::FeedRelease
+            Point::SendEncode | Point::SendAcquire | Point::SendRelease
                 if matches!(self.role(lane), LaneRole::Program(_)) =>
             {
                 self.step_simple_put(state, lane, events)
@@ -536,9 +538,9 @@ impl Classic {
             | Point::FeedPop
             | Point::FeedCloseReader
             | Point::FeedCloseWriter
-            | Point::FeedEncode
-            | Point::FeedAcquire
-            | Point::FeedRelease
+            | Point::SendEncode
+            | Point::SendAcquire
+            | Point::SendRelease
             | Point::FeedGiveBack => self.step_feeder(state, lane),
             Point::SentinelLock
             | Point::SentinelAppend

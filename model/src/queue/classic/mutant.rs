@@ -83,7 +83,7 @@ impl Classic {
     /// waited for without a bound the code does not look at the answer, and goes on without it.
     pub(super) fn goes_on_without(&self, state: &State, lane: LaneId) -> bool {
         match state.lane(lane).point {
-            Point::FeedAcquire => true,
+            Point::SendAcquire => true,
             Point::GetAcquire => self.timeout_of(state, lane) == Timeout::Never,
             _ => false,
         }
@@ -97,7 +97,7 @@ fn gives_back(point: Point) -> bool {
         Point::GetReleaseSlot
             | Point::FeedGiveBack
             | Point::GetReleaseLock
-            | Point::FeedRelease
+            | Point::SendRelease
             | Point::ForceReadLock
             | Point::ForceWriteLock
             | Point::PutTasksUnlock

@@ -33,7 +33,7 @@ impl Classic {
         match state.lane(lane).point {
             Point::PutAcquire => shared().slots.value() > 0,
             Point::GetAcquire => shared().read_lock.semaphore.value() > 0,
-            Point::FeedAcquire => shared().write_lock.semaphore.value() > 0,
+            Point::SendAcquire => shared().write_lock.semaphore.value() > 0,
             Point::PutLock | Point::SentinelLock | Point::FeedLock => local().locked_by.is_none(),
             Point::FeedWake => {
                 let local = local();
@@ -42,7 +42,7 @@ impl Classic {
             Point::GetPoll | Point::GetHeader | Point::GetBody => {
                 shared().pipe.preview_read(1) != Taken::WouldBlock || !local().reader_open
             }
-            Point::FeedWriteFrame | Point::FeedWriteHeader | Point::FeedWriteBody => {
+            Point::SendWriteFrame | Point::SendWriteHeader | Point::SendWriteBody => {
                 self.preview_write(state, lane) != Written::WouldBlock || !local().writer_open
             }
             point @ (Point::PutTasksLock

@@ -116,17 +116,17 @@ pub enum Point {
     /// Close the writing end (`f3`).
     FeedCloseWriter,
     /// Encode the item (`f4`).
-    FeedEncode,
+    SendEncode,
     /// Take the write lock (`f5`).
-    FeedAcquire,
+    SendAcquire,
     /// Header and payload in one write (`f6`, `WF2`).
-    FeedWriteFrame,
+    SendWriteFrame,
     /// The header alone (`f6`, `WF2`).
-    FeedWriteHeader,
+    SendWriteHeader,
     /// The payload alone (`f6`, `WF2`).
-    FeedWriteBody,
+    SendWriteBody,
     /// Give the write lock back (`f7`).
-    FeedRelease,
+    SendRelease,
     /// After an error: give the slot back (`Q6`).
     FeedGiveBack,
 
@@ -234,12 +234,12 @@ impl Point {
         Self::FeedPop,
         Self::FeedCloseReader,
         Self::FeedCloseWriter,
-        Self::FeedEncode,
-        Self::FeedAcquire,
-        Self::FeedWriteFrame,
-        Self::FeedWriteHeader,
-        Self::FeedWriteBody,
-        Self::FeedRelease,
+        Self::SendEncode,
+        Self::SendAcquire,
+        Self::SendWriteFrame,
+        Self::SendWriteHeader,
+        Self::SendWriteBody,
+        Self::SendRelease,
         Self::FeedGiveBack,
         Self::PutTasksLock,
         Self::PutCount,
@@ -267,7 +267,8 @@ impl Point {
         Self::NotifyDrainWait,
     ];
 
-    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`, `look`;
+    /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`,
+    /// `send` (of a feeder, a simple queue's put or a pipe's), `look`;
     /// `force`; of a joinable queue `task_done`, `join`, `sleep` and `tasks`; of a simple one `simple`; or the
     /// life of a `process`.
     pub fn part(self) -> &'static str {
@@ -310,13 +311,13 @@ impl Point {
             | Self::FeedPop
             | Self::FeedCloseReader
             | Self::FeedCloseWriter
-            | Self::FeedEncode
-            | Self::FeedAcquire
-            | Self::FeedWriteFrame
-            | Self::FeedWriteHeader
-            | Self::FeedWriteBody
-            | Self::FeedRelease
             | Self::FeedGiveBack => "feeder",
+            Self::SendEncode
+            | Self::SendAcquire
+            | Self::SendWriteFrame
+            | Self::SendWriteHeader
+            | Self::SendWriteBody
+            | Self::SendRelease => "send",
             Self::NotStarted
             | Self::Ended
             | Self::AwaitDeath
@@ -406,12 +407,12 @@ impl Point {
             Self::FeedWake => "notempty.wake",
             Self::FeedPop => "buffer.popleft",
             Self::FeedCloseWriter | Self::SimpleCloseWriter | Self::CloseWriter => "writer.close",
-            Self::FeedEncode => "encode",
-            Self::FeedAcquire => "wlock.acquire",
-            Self::FeedWriteFrame => "write-frame",
-            Self::FeedWriteHeader => "write-header",
-            Self::FeedWriteBody => "write-body",
-            Self::FeedRelease | Self::ForceWriteLock => "wlock.release",
+            Self::SendEncode => "encode",
+            Self::SendAcquire => "wlock.acquire",
+            Self::SendWriteFrame => "write-frame",
+            Self::SendWriteHeader => "write-header",
+            Self::SendWriteBody => "write-body",
+            Self::SendRelease | Self::ForceWriteLock => "wlock.release",
             Self::PutTasksLock | Self::DoneLock | Self::JoinLock | Self::WaitLock => "cond.acquire",
             Self::PutCount => "unfinished.release",
             Self::PutTasksUnlock | Self::TasksUnlock | Self::WaitUnlock => "cond.release",
@@ -442,6 +443,6 @@ impl Point {
 
     /// Whether the step writes into the pipe.
     pub fn writes(self) -> bool {
-        matches!(self, Self::FeedWriteFrame | Self::FeedWriteHeader | Self::FeedWriteBody)
+        matches!(self, Self::SendWriteFrame | Self::SendWriteHeader | Self::SendWriteBody)
     }
 }

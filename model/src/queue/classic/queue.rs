@@ -294,8 +294,8 @@ impl Classic {
 
     /// A step of a feeder that moves no bytes.
     pub(super) fn step_feeder(&self, state: &mut State, lane: LaneId) -> StepResult {
-        if state.lane(lane).point == Point::FeedAcquire {
-            return self.step_feed_acquire(state, lane);
+        if state.lane(lane).point == Point::SendAcquire {
+            return self.step_send_acquire(state, lane);
         }
         let process = self.process_of(lane);
         let LaneRole::Feeder(queue) = self.role(lane) else { return StepResult::Done };
@@ -326,7 +326,7 @@ impl Classic {
                 Some(Entry::Sentinel) => Point::FeedCloseReader,
                 Some(Entry::Item(item)) => {
                     state.lane_mut(lane).item = Some(item);
-                    Point::FeedEncode
+                    Point::SendEncode
                 }
             },
             Point::FeedCloseReader => {
@@ -353,8 +353,8 @@ impl Classic {
         point: Point,
     ) -> Point {
         match point {
-            Point::FeedEncode => Point::FeedAcquire,
-            Point::FeedRelease => {
+            Point::SendEncode => Point::SendAcquire,
+            Point::SendRelease => {
                 let lock = &mut state.queue_mut(queue).write_lock;
                 // A lock that was not taken cannot be given back (SL2).
                 let posted = lock.semaphore.post();
@@ -377,7 +377,7 @@ impl Classic {
 
     /// The feeder takes the write lock; it does not look at whether it got it, since it waits
     /// without a bound.
-    pub(super) fn step_feed_acquire(&self, state: &mut State, lane: LaneId) -> StepResult {
+    pub(super) fn step_send_acquire(&self, state: &mut State, lane: LaneId) -> StepResult {
         let queue = self.queue_of(state, lane);
         let lock = &mut state.queue_mut(queue).write_lock;
         let taken = lock.semaphore.try_wait();
@@ -385,16 +385,16 @@ impl Classic {
             lock.holder = Some(lane);
         }
         let current = state.lane_mut(lane);
-        current.point = current.item.map_or(Point::FeedWriteFrame, |item| self.first_write(item));
+        current.point = current.item.map_or(Point::SendWriteFrame, |item| self.first_write(item));
         if taken { StepResult::Done } else { StepResult::Unavailable }
     }
 
     /// How the sending of an item begins (`WF2`).
     pub(super) fn first_write(&self, item: ItemId) -> Point {
         if self.payload_bytes(item) > ONE_WRITE_MAX {
-            Point::FeedWriteHeader
+            Point::SendWriteHeader
         } else {
-            Point::FeedWriteFrame
+            Point::SendWriteFrame
         }
     }
 
@@ -408,9 +408,9 @@ impl Classic {
         let LaneState { item, garbled, .. } = *state.lane(lane);
         let payload = item.map_or(0, |item| self.payload_bytes(item));
         match state.lane(lane).point {
-            Point::FeedWriteFrame => HEADER_BYTES + payload,
+            Point::SendWriteFrame => HEADER_BYTES + payload,
             Point::GetBody => garbled.unwrap_or(payload),
-            Point::FeedWriteBody => payload,
+            Point::SendWriteBody => payload,
             _ => HEADER_BYTES,
         }
     }

@@ -103,13 +103,13 @@ impl Point {
             }
             Self::PutAcquire => Some(Kind::Slots),
             Self::GetAcquire => Some(Kind::ReadLock),
-            Self::FeedAcquire => Some(Kind::WriteLock),
+            Self::SendAcquire => Some(Kind::WriteLock),
             Self::GetPoll
             | Self::GetHeader
             | Self::GetBody
-            | Self::FeedWriteFrame
-            | Self::FeedWriteHeader
-            | Self::FeedWriteBody => Some(Kind::Pipe),
+            | Self::SendWriteFrame
+            | Self::SendWriteHeader
+            | Self::SendWriteBody => Some(Kind::Pipe),
             Self::PutTasksLock
             | Self::DoneLock
             | Self::JoinLock
@@ -142,14 +142,14 @@ impl Point {
             Self::GetAcquire | Self::GetReleaseLock | Self::ForceReadLock => {
                 Change::Of(Kind::ReadLock)
             }
-            Self::FeedAcquire | Self::FeedRelease | Self::ForceWriteLock => {
+            Self::SendAcquire | Self::SendRelease | Self::ForceWriteLock => {
                 Change::Of(Kind::WriteLock)
             }
             Self::GetHeader
             | Self::GetBody
-            | Self::FeedWriteFrame
-            | Self::FeedWriteHeader
-            | Self::FeedWriteBody
+            | Self::SendWriteFrame
+            | Self::SendWriteHeader
+            | Self::SendWriteBody
             | Self::CloseReader
             | Self::FeedCloseReader
             | Self::FeedCloseWriter

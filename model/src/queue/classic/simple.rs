@@ -30,7 +30,7 @@ impl Classic {
     /// The message that a lane sends or receives over a bare pipe is through, or has failed: the
     /// call returns.
     pub(super) fn finish_message(&self, state: &mut State, lane: LaneId, events: &mut Events) {
-        let through = matches!(state.lane(lane).point, Point::FeedRelease | Point::GetReleaseLock);
+        let through = matches!(state.lane(lane).point, Point::SendRelease | Point::GetReleaseLock);
         if !through || self.kind(self.queue_of(state, lane)) != QueueKind::Pipe {
             return;
         }
@@ -55,7 +55,7 @@ impl Classic {
         match operation {
             Operation::Put { item, .. } => {
                 state.lane_mut(lane).item = Some(item);
-                Point::FeedEncode
+                Point::SendEncode
             }
             Operation::Get { .. } => Point::GetAcquire,
             Operation::Empty { .. } => Point::LookInPipe,
@@ -71,8 +71,8 @@ impl Classic {
         events: &mut Events,
     ) -> StepResult {
         match state.lane(lane).point {
-            Point::FeedEncode => state.lane_mut(lane).point = Point::FeedAcquire,
-            Point::FeedAcquire => return self.step_feed_acquire(state, lane),
+            Point::SendEncode => state.lane_mut(lane).point = Point::SendAcquire,
+            Point::SendAcquire => return self.step_send_acquire(state, lane),
             _ => {
                 let queue = self.queue_of(state, lane);
                 let released = state.queue_mut(queue).write_lock.give_back();

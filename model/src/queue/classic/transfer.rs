@@ -47,7 +47,7 @@ impl Classic {
             Written::BrokenPipe => return self.fail_write(state, lane, StepResult::BrokenPipe),
             Written::WouldBlock => (0, in_call),
         };
-        let from = if point == Point::FeedWriteBody { HEADER_BYTES + moved } else { moved };
+        let from = if point == Point::SendWriteBody { HEADER_BYTES + moved } else { moved };
         if let (Some(item), true) = (item, bytes > 0) {
             state.queue_mut(queue).append(item, from, bytes);
         }
@@ -67,8 +67,8 @@ impl Classic {
         current.moved = 0;
         current.in_call = false;
         current.point = match current.point {
-            Point::FeedWriteHeader => Point::FeedWriteBody,
-            _ => Point::FeedRelease,
+            Point::SendWriteHeader => Point::SendWriteBody,
+            _ => Point::SendRelease,
         };
     }
 
@@ -79,7 +79,7 @@ impl Classic {
         current.failure = Some(if closed { Outcome::HandleClosed } else { Outcome::Failed });
         current.moved = 0;
         current.in_call = false;
-        current.point = Point::FeedRelease;
+        current.point = Point::SendRelease;
         result
     }
 

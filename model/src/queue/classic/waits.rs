@@ -89,7 +89,7 @@ impl Classic {
                 let holder = state.queue(self.queue_of(state, lane)).read_lock.holder;
                 because = self.held_by(state, holder, &mut on);
             }
-            Point::FeedAcquire => {
+            Point::SendAcquire => {
                 let holder = state.queue(self.queue_of(state, lane)).write_lock.holder;
                 because = self.held_by(state, holder, &mut on);
             }

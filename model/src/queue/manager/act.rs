@@ -1,104 +1,25 @@
-//! What can happen, and what it does.
-
-use arrayvec::ArrayVec;
+//! What an action does.
 
 use super::{Action, Form, KILLED, Life, Manager, Observation, State};
 use crate::event::Event;
-use crate::program::{Exit, ItemId, Operation, Outcome, ProcessId, QueueId};
+use crate::program::{Exit, ItemId, Operation, Outcome, ProcessId};
+use crate::queue::classic::Time;
 
 impl Manager {
-    pub(super) fn can_call(&self, state: &State, process: ProcessId) -> bool {
-        let client = state.client(process);
-        if client.life != Life::Running || client.waits {
-            return false;
-        }
-        let after = self.next(state, process).and_then(|instruction| instruction.after);
-        after.is_none_or(|other| state.is_dead(other))
-    }
-
-    pub(super) fn can_serve(&self, state: &State, process: ProcessId) -> bool {
-        let client = state.client(process);
-        let Some((_, request)) = client.requests.first() else { return false };
-        if !state.server_lives || client.delivered.is_some() {
-            return false;
-        }
-        // The closed form has looked: nothing is done for the dead.
-        if self.form == Form::Closed && state.is_dead(process) {
-            return false;
-        }
-        let at_once = request.timeout().is_one_try();
-        match *request {
-            Operation::Put { queue, .. } => at_once || self.has_room(state, queue),
-            Operation::Get { queue, .. } => {
-                let settled = self.on_its_way(state, queue) == 0;
-                settled && (at_once || !state.queues[usize::from(queue.0)].is_empty())
-            }
-            _ => true,
-        }
-    }
-
-    fn has_room(&self, state: &State, queue: QueueId) -> bool {
-        let inside = state.queues[usize::from(queue.0)].len() + self.on_its_way(state, queue);
-        inside < self.maxsize(queue)
-    }
-
-    /// The items of a queue that are on their way: one at most.
-    fn on_its_way(&self, state: &State, queue: QueueId) -> usize {
-        let of = |item: ItemId| self.program.items[usize::from(item.0)].queue;
-        let delivered = state.clients.iter().filter_map(|client| client.delivered);
-        delivered.filter(|&item| of(item) == queue).count()
-    }
-
-    pub(super) fn can_confirm(&self, state: &State, process: ProcessId) -> bool {
-        state.server_lives && state.client(process).accepted
-    }
-
-    /// What was accepted before the end is seen before the end.
-    pub(super) fn can_notice(&self, state: &State, process: ProcessId) -> bool {
-        let client = state.client(process);
-        let has_something = client.delivered.is_some() || !client.requests.is_empty();
-        let is_over = state.is_dead(process) && !client.accepted && has_something;
-        self.form == Form::Closed && state.server_lives && is_over
-    }
-
-    pub(super) fn can_receive(&self, state: &State, process: ProcessId) -> bool {
-        let client = state.client(process);
-        let something = !client.answers.is_empty() || !state.server_lives;
-        client.life == Life::Running && client.waits && something
-    }
-
-    pub(super) fn can_expire(&self, state: &State, process: ProcessId) -> bool {
-        let client = state.client(process);
-        let request = client.requests.first();
-        let timed = request.and_then(|(_, it)| it.timeout().limit_milliseconds()).is_some();
-        let closed_and_dead = self.form == Form::Closed && state.is_dead(process);
-        state.server_lives && timed && client.delivered.is_none() && !closed_and_dead
-    }
-
     pub(super) fn carry_out(&self, state: &mut State, action: Action) -> Observation {
-        let mut observation =
-            Observation { action, operation: None, outcome: None, events: ArrayVec::new() };
+        let mut observation = Observation { action, operation: None, outcome: None, event: None };
         match action {
             Action::Call(process) => self.call(state, process, &mut observation),
+            Action::Send(process) => {
+                observation.operation = self.next(state, process).map(|next| next.operation);
+                self.send(state, process, observation.operation);
+            }
             Action::Serve(process) => self.serve(state, process, false, &mut observation),
-            Action::Expire(process) => self.serve(state, process, true, &mut observation),
+            Action::Expire(process) => self.expire(state, process, &mut observation),
             Action::Receive(process) => self.receive(state, process, &mut observation),
-            Action::Confirm(process) => {
-                let client = state.client_mut(process);
-                client.accepted = false;
-                observation.outcome = client.delivered.take().map(Outcome::Item);
-                client.answers.extend(observation.outcome.map(|outcome| (client.at, outcome)));
-            }
-            Action::Notice(process) => {
-                let client = state.client_mut(process);
-                client.requests.clear();
-                let back = client.delivered.take();
-                observation.outcome = back.map(Outcome::Item);
-                if let Some(item) = back {
-                    let queue = self.program.items[usize::from(item.0)].queue;
-                    state.queues[usize::from(queue.0)].insert(0, item);
-                }
-            }
+            Action::Confirm(process) => self.confirm(state, process, &mut observation),
+            Action::Notice(process) => self.notice(state, process, &mut observation),
+            Action::Exit(process) => self.ends(state, process, Exit::Code(0), &mut observation),
             Action::Interrupt(process) => {
                 state.interrupts -= 1;
                 self.returns(state, process, Outcome::Failed, &mut observation);
@@ -109,13 +30,7 @@ impl Manager {
             }
             Action::KillServer => {
                 state.kills -= 1;
-                state.server_lives = false;
-                // With it go the items, and what nobody has read.
-                state.queues.iter_mut().for_each(Vec::clear);
-                for client in &mut state.clients {
-                    client.requests.clear();
-                    (client.delivered, client.accepted) = (None, false);
-                }
+                server_dies(state);
             }
         }
         observation
@@ -123,23 +38,28 @@ impl Manager {
 
     fn call(&self, state: &mut State, process: ProcessId, observation: &mut Observation) {
         let Some(instruction) = self.next(state, process) else {
-            observation.events.push(Event::Leave { process });
-            return self.ends(state, process, Exit::Code(0), observation);
+            observation.event = Some(Event::Leave { process });
+            state.client_mut(process).life = Life::Leaving;
+            return;
         };
         let (operation, lane) = (instruction.operation, self.lane(process));
         observation.operation = Some(operation);
-        observation.events.push(Event::Call { lane, operation });
-        if let Operation::Start { process: child } = operation {
-            state.client_mut(child).life = Life::Running;
-            return self.returns(state, process, Outcome::Done, observation);
-        }
-        if !state.server_lives {
-            // Broken pipe (MQ6).
-            return self.returns(state, process, Outcome::Failed, observation);
-        }
+        observation.event = Some(Event::Call { lane, operation });
         let client = state.client_mut(process);
-        client.requests.push((client.at, operation));
         client.waits = true;
+        client.unsent = !matches!(operation, Operation::Join { .. });
+        client.remaining = operation.timeout().limit_milliseconds();
+    }
+
+    fn send(&self, state: &mut State, process: ProcessId, operation: Option<Operation>) {
+        let client = state.client_mut(process);
+        client.unsent = false;
+        match operation {
+            Some(Operation::Start { process: child }) => {
+                state.client_mut(child).life = Life::Running;
+            }
+            operation => client.requests.extend(operation.map(|it| (client.at, it))),
+        }
     }
 
     fn returns(
@@ -149,11 +69,12 @@ impl Manager {
         outcome: Outcome,
         observation: &mut Observation,
     ) {
+        let until = self.next(state, process).and_then(|instruction| instruction.until);
         let client = state.client_mut(process);
-        client.waits = false;
-        client.at += 1;
+        (client.waits, client.unsent, client.remaining) = (false, false, None);
+        client.at += u16::from(until.is_none_or(|until| until == outcome));
         observation.outcome = Some(outcome);
-        observation.events.push(Event::Return { lane: self.lane(process), outcome });
+        observation.event = Some(Event::Return { lane: self.lane(process), outcome });
     }
 
     fn ends(
@@ -165,9 +86,31 @@ impl Manager {
     ) {
         let client = state.client_mut(process);
         client.life = if exit == KILLED { Life::Killed } else { Life::Left };
-        client.waits = false;
+        (client.waits, client.unsent) = (false, false);
         client.answers.clear();
-        observation.events.push(Event::Death { process, exit });
+        // The clock of a request goes on in the server, if it keeps one.
+        if client.requests.is_empty() || self.form == Form::Closed {
+            client.remaining = None;
+        }
+        observation.event = Some(Event::Death { process, exit });
+        if self.environment.host == Some(process) {
+            server_dies(state);
+        }
+    }
+
+    /// The time of a call is up, and with it so much of everybody else's.
+    fn expire(&self, state: &mut State, process: ProcessId, observation: &mut Observation) {
+        let passed = state.client(process).remaining.unwrap_or(0);
+        if self.environment.time == Time::Patient {
+            for client in &mut state.clients {
+                client.remaining = client.remaining.map(|it| it.saturating_sub(passed));
+            }
+        }
+        if self.waits_locally(state, process) {
+            return self.returns(state, process, Outcome::Done, observation);
+        }
+        state.client_mut(process).remaining = None;
+        self.serve(state, process, true, observation);
     }
 
     /// The server serves the first request, or answers that the time is up.
@@ -178,19 +121,44 @@ impl Manager {
         expired: bool,
         observation: &mut Observation,
     ) {
-        let (call, operation) = state.client_mut(process).requests.remove(0);
+        let client = state.client_mut(process);
+        let (call, operation) = client.requests.remove(0);
+        client.remaining = None;
+        let outcome = self.answer(state, process, operation, expired);
+        (observation.operation, observation.outcome) = (Some(operation), Some(outcome));
         let dead = state.is_dead(process);
-        let outcome = match operation {
-            Operation::Put { queue, item, .. } if !expired && self.has_room(state, queue) => {
-                state.queues[usize::from(queue.0)].push(item);
-                if dead {
-                    state.harm.ghost = Some(item);
+        match (operation, outcome) {
+            (Operation::Put { item, .. }, Outcome::Done) if dead => state.harm.ghost = Some(item),
+            // The send fails, and the item is nowhere (MQ4).
+            (_, Outcome::Item(item)) if dead => state.harm.swallowed = Some(item),
+            _ if dead => {}
+            (_, outcome) => {
+                let client = state.client_mut(process);
+                client.answers.push((call, outcome));
+                if let (Outcome::Item(item), Form::Closed) = (outcome, self.form) {
+                    client.delivered = Some(item);
                 }
+            }
+        }
+    }
+
+    fn answer(
+        &self,
+        state: &mut State,
+        process: ProcessId,
+        operation: Operation,
+        expired: bool,
+    ) -> Outcome {
+        match operation {
+            Operation::Put { queue, item, .. } if !expired && self.has_room(state, queue) => {
+                let queue = state.queue_mut(queue);
+                queue.items.push(item);
+                queue.tasks.unfinished += 1;
                 Outcome::Done
             }
             Operation::Put { .. } => Outcome::Full,
             Operation::Get { queue, .. } => {
-                let inside = &mut state.queues[usize::from(queue.0)];
+                let inside = &mut state.queue_mut(queue).items;
                 if expired || inside.is_empty() {
                     Outcome::Empty
                 } else {
@@ -198,29 +166,53 @@ impl Manager {
                 }
             }
             Operation::Size { queue } => {
-                let inside = state.queues[usize::from(queue.0)].len();
-                let all = inside + self.on_its_way(state, queue);
-                Outcome::Number(u32::try_from(all).unwrap_or(u32::MAX))
+                let size = u32::try_from(self.occupied(state, queue));
+                Outcome::Number(size.unwrap_or(u32::MAX))
+            }
+            Operation::Empty { queue } => Outcome::Bool(self.occupied(state, queue) == 0),
+            Operation::Full { queue } => Outcome::Bool(!self.has_room(state, queue)),
+            Operation::TaskDone { queue } => {
+                state.queue_mut(queue).tasks.done_by(process, self.form == Form::Closed)
+            }
+            Operation::JoinQueue { queue } => {
+                state.queue(queue).tasks.verdict().unwrap_or(Outcome::Failed)
             }
             _ => Outcome::Failed,
-        };
-        (observation.operation, observation.outcome) = (Some(operation), Some(outcome));
-        match outcome {
-            // The send fails, and the item is nowhere (MQ4).
-            Outcome::Item(item) if dead => state.harm.swallowed = Some(item),
-            _ if dead => {}
-            Outcome::Item(item) if self.form == Form::Closed => {
-                let client = state.client_mut(process);
-                client.delivered = Some(item);
-                client.answers.push((call, outcome));
-            }
-            outcome => state.client_mut(process).answers.push((call, outcome)),
         }
     }
 
+    fn confirm(&self, state: &mut State, process: ProcessId, observation: &mut Observation) {
+        let dead = state.is_dead(process);
+        let client = state.client_mut(process);
+        client.accepted = false;
+        let taken = client.delivered.take();
+        observation.outcome = taken.map(Outcome::Item);
+        if !dead {
+            client.answers.extend(observation.outcome.map(|outcome| (client.at, outcome)));
+        }
+        if let Some(item) = taken {
+            let queue = self.program.items[usize::from(item.0)].queue;
+            state.queue_mut(queue).tasks.taken_by(process);
+        }
+    }
+
+    fn notice(&self, state: &mut State, process: ProcessId, observation: &mut Observation) {
+        let client = state.client_mut(process);
+        client.requests.clear();
+        let back: Option<ItemId> = client.delivered.take();
+        observation.outcome = back.map(Outcome::Item);
+        if let Some(item) = back {
+            let queue = self.program.items[usize::from(item.0)].queue;
+            state.queue_mut(queue).items.insert(0, item);
+        }
+        state.queues.iter_mut().for_each(|queue| queue.tasks.gone(process));
+    }
+
     fn receive(&self, state: &mut State, process: ProcessId, observation: &mut Observation) {
-        let operation = self.next(state, process).map(|instruction| instruction.operation);
-        observation.operation = operation;
+        observation.operation = self.next(state, process).map(|next| next.operation);
+        if self.waits_locally(state, process) {
+            return self.returns(state, process, Outcome::Done, observation);
+        }
         let client = state.client_mut(process);
         if client.answers.is_empty() {
             // The server is dead (MQ6).
@@ -235,5 +227,21 @@ impl Manager {
         // On the wire answers carry no number: whatever comes is taken for this call's.
         state.harm.stale |= call != client.at;
         self.returns(state, process, answer, observation);
+    }
+}
+
+/// With the server go the items, and what nobody has read (`MQ6`).
+fn server_dies(state: &mut State) {
+    state.server_lives = false;
+    for queue in &mut state.queues {
+        queue.items.clear();
+    }
+    for client in &mut state.clients {
+        client.requests.clear();
+        // What was not confirmed is not got.
+        if client.delivered.take().is_some() {
+            client.answers.clear();
+        }
+        client.accepted = false;
     }
 }

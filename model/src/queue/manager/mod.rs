@@ -2,24 +2,30 @@
 //! stale answers of `MQ7`, and the closed one of `midput_real::manager`.
 //!
 //! It is coarser than [`classic`](super::classic): one action is one message that one side sends or
-//! takes up. A client has one connection, and the server one thread for it. Requests that have been
-//! sent stay in the connection until they are served, whether or not a thread of the server has
-//! read them meanwhile: nobody can tell the difference, since a socket delivers what was sent
-//! before its end.
-
-use arrayvec::ArrayVec;
+//! takes up, or one event of the history. A client has one connection, and the server one thread
+//! for it. Requests that have been sent stay in the connection until they are served, whether or not a
+//! thread of the server has read them meanwhile: nobody can tell the difference, since a socket
+//! delivers what was sent before its end.
 
 use crate::clone::clone_by_field;
 use crate::contract::Historic;
 use crate::event::{Blocked, End, Event};
 use crate::machine::{Machine, Refused};
 use crate::program::{
-    Exit, Instruction, ItemId, LaneId, Operation, Outcome, ProcessId, Program, QueueId, Signal,
+    Exit, Instruction, ItemId, LaneId, Operation, Outcome, ProcessId, Program, QueueId, QueueKind,
+    Signal,
 };
+use crate::queue::classic::Time;
 
 mod act;
+mod can;
+mod tasks;
 #[cfg(test)]
 mod tests;
+mod text;
+
+use tasks::Tasks;
+pub use text::describe;
 
 /// Which manager it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,12 +41,16 @@ pub enum Form {
 /// What the environment may do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
+    /// When waits may expire.
+    pub time: Time,
     /// How many kills may happen, in all.
     pub kills: u8,
     /// Which processes may be killed.
     pub victims: Vec<ProcessId>,
-    /// Whether the server may be killed.
+    /// Whether the server may be killed by itself.
     pub server: bool,
+    /// The process that the server is part of: they end together. None is a process of its own.
+    pub host: Option<ProcessId>,
     /// How many calls may be left by an exception while they wait (`MQ7`). Classic form only.
     pub interrupts: u8,
 }
@@ -53,18 +63,23 @@ pub struct NotModelled(pub String);
 /// One thing that can happen. Each is about one process, or its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// A process makes its next call, or leaves.
+    /// A process makes its next call, or begins to leave.
     Call(ProcessId),
+    /// A process sends the request that it has called for, or starts a child.
+    Send(ProcessId),
     /// The server serves the first request in a process's connection.
     Serve(ProcessId),
-    /// The time of a process's call is up, and the server answers without.
+    /// The time of a process's call is up; the server answers without, if it is one of its.
     Expire(ProcessId),
-    /// A process takes up the first answer in its connection. An item of the closed form it accepts.
+    /// A process takes up the first answer in its connection, or what it waited for otherwise. An
+    /// item of the closed form it accepts.
     Receive(ProcessId),
     /// The server takes note that a process has accepted an item. Closed form only.
     Confirm(ProcessId),
     /// The server sees that a process is gone. Closed form only: the other never looks.
     Notice(ProcessId),
+    /// A process that leaves and has no child any more ends.
+    Exit(ProcessId),
     /// An exception ends a process's call, which waits.
     Interrupt(ProcessId),
     /// SIGKILL of a process.
@@ -83,17 +98,22 @@ pub struct Observation {
     /// What the server answered, or the call ended with.
     pub outcome: Option<Outcome>,
     /// What it adds to the history.
-    pub events: ArrayVec<Event, 3>,
+    pub event: Option<Event>,
 }
 
 /// A process, with its connection and the thread that the server has for it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Client {
+struct Client {
     life: Life,
     /// Its next instruction.
     at: u16,
-    /// It has called and waits for an answer.
+    /// It has called and waits for what ends the call.
     waits: bool,
+    /// It has not sent yet what it calls for, or not started its child.
+    unsent: bool,
+    /// How long its call may still wait, in milliseconds. After an exception the clock of the call
+    /// that was left is not known: it may be up at any time.
+    remaining: Option<u64>,
     /// What the server has not served yet, each with the position of its instruction.
     requests: Vec<(u16, Operation)>,
     /// What the process has not taken up yet, each with that of the call that it answers.
@@ -109,6 +129,8 @@ pub struct Client {
 enum Life {
     NotStarted,
     Running,
+    /// It waits for its children (`LC1`).
+    Leaving,
     Left,
     Killed,
 }
@@ -124,12 +146,19 @@ pub struct Harm {
     pub stale: bool,
 }
 
+/// One queue of the server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Queue {
+    /// What is inside; an item on its way is not among them.
+    items: Vec<ItemId>,
+    tasks: Tasks,
+}
+
 /// All that the future depends on, and the harm done so far.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub struct State {
     clients: Vec<Client>,
-    /// What is inside, by queue; an item on its way is not among them.
-    queues: Vec<Vec<ItemId>>,
+    queues: Vec<Queue>,
     server_lives: bool,
     kills: u8,
     interrupts: u8,
@@ -147,8 +176,41 @@ pub struct Manager {
     environment: Environment,
 }
 
+/// Whether processes that use a manager's queue may do this.
+pub fn has(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Put { .. }
+            | Operation::Get { .. }
+            | Operation::Size { .. }
+            | Operation::Empty { .. }
+            | Operation::Full { .. }
+            | Operation::TaskDone { .. }
+            | Operation::JoinQueue { .. }
+            | Operation::Start { .. }
+            | Operation::Join { .. }
+    )
+}
+
 impl Manager {
-    /// The machine of a program: main lanes that put, get, ask for sizes, start processes and leave.
+    /// The machine of a program whose queues are all of one of the manager's kinds.
+    ///
+    /// # Errors
+    /// Where they are not, and where the program does what this machine does not have.
+    pub fn of(program: Program, environment: Environment) -> Result<Self, NotModelled> {
+        let kinds = program.queues.iter().map(|queue| queue.kind);
+        let form = match kinds.clone().next() {
+            Some(QueueKind::Manager) => Form::Closed,
+            Some(QueueKind::ManagerClassic) => Form::Classic,
+            _ => return Err(NotModelled("a queue that no server owns".to_owned())),
+        };
+        if kinds.clone().zip(kinds.skip(1)).any(|(one, other)| one != other) {
+            return Err(NotModelled("queues of several kinds".to_owned()));
+        }
+        Self::new(program, form, environment)
+    }
+
+    /// The machine of a program: main lanes that use queues, start and join processes and leave.
     ///
     /// # Errors
     /// Where the program does something else.
@@ -164,15 +226,11 @@ impl Manager {
             if process.leaves_on_terminate {
                 return Err(NotModelled(format!("a handler of SIGTERM, as {} has", process.name)));
             }
+            if process.daemon {
+                return Err(NotModelled(format!("daemons, as {} is", process.name)));
+            }
             for instruction in &lane.instructions {
-                let known = matches!(
-                    instruction.operation,
-                    Operation::Put { .. }
-                        | Operation::Get { .. }
-                        | Operation::Size { .. }
-                        | Operation::Start { .. }
-                );
-                if !known || instruction.until.is_some() {
+                if !has(&instruction.operation) {
                     let name = instruction.operation.name();
                     return Err(NotModelled(format!("'{name}' as {} does it", process.name)));
                 }
@@ -194,6 +252,15 @@ impl Manager {
         (0u8..).map(ProcessId).take(self.program.processes.len())
     }
 
+    /// The processes that this one starts.
+    fn children(&self, process: ProcessId) -> impl Iterator<Item = ProcessId> {
+        let lane = &self.program.processes[usize::from(process.0)].lanes[0];
+        lane.instructions.iter().filter_map(|instruction| match instruction.operation {
+            Operation::Start { process } => Some(process),
+            _ => None,
+        })
+    }
+
     fn maxsize(&self, queue: QueueId) -> usize {
         match self.program.queues[usize::from(queue.0)].maxsize {
             0 => usize::MAX,
@@ -211,6 +278,19 @@ impl State {
         &mut self.clients[usize::from(process.0)]
     }
 
+    fn queue(&self, queue: QueueId) -> &Queue {
+        &self.queues[usize::from(queue.0)]
+    }
+
+    fn queue_mut(&mut self, queue: QueueId) -> &mut Queue {
+        &mut self.queues[usize::from(queue.0)]
+    }
+
+    /// Whether the process has been started and has not ended.
+    fn is_alive(&self, process: ProcessId) -> bool {
+        matches!(self.client(process).life, Life::Running | Life::Leaving)
+    }
+
     fn is_dead(&self, process: ProcessId) -> bool {
         matches!(self.client(process).life, Life::Left | Life::Killed)
     }
@@ -226,14 +306,17 @@ impl Machine for Manager {
             life: if process.0 == 0 { Life::Running } else { Life::NotStarted },
             at: 0,
             waits: false,
+            unsent: false,
+            remaining: None,
             requests: Vec::new(),
             answers: Vec::new(),
             delivered: None,
             accepted: false,
         };
+        let tasks = Tasks::new(self.program.processes.len());
         State {
             clients: self.processes().map(client).collect(),
-            queues: vec![Vec::new(); self.program.queues.len()],
+            queues: vec![Queue { items: Vec::new(), tasks }; self.program.queues.len()],
             server_lives: true,
             kills: self.environment.kills,
             interrupts: self.environment.interrupts,
@@ -241,34 +324,42 @@ impl Machine for Manager {
         }
     }
 
-    /// Time is patient: it passes where nothing else can happen.
     fn enabled(&self, state: &State, out: &mut Vec<Action>) {
         let before = out.len();
         for process in self.processes() {
             let kinds = [
                 (Action::Call(process), self.can_call(state, process)),
+                (Action::Send(process), self.can_send(state, process)),
                 (Action::Serve(process), self.can_serve(state, process)),
                 (Action::Confirm(process), self.can_confirm(state, process)),
                 (Action::Notice(process), self.can_notice(state, process)),
                 (Action::Receive(process), self.can_receive(state, process)),
+                (Action::Exit(process), self.can_exit(state, process)),
             ];
             out.extend(kinds.iter().filter(|(_, can)| *can).map(|(action, _)| *action));
         }
-        if out.len() == before {
-            let expiring = self.processes().find(|&process| self.can_expire(state, process));
-            out.extend(expiring.map(Action::Expire));
-        }
+        // Patient time passes where nothing else can happen; what is due is due.
+        let remaining = |process| state.client(process).remaining;
+        let expiring = || self.processes().filter(|&process| self.can_expire(state, process));
+        let least = match out.len() == before {
+            true => expiring().filter_map(remaining).min(),
+            false => Some(0),
+        };
+        let any = self.environment.time == Time::Any;
+        let due = expiring().filter(|&process| any || remaining(process) <= least);
+        out.extend(due.map(Action::Expire));
     }
 
     fn disturbances(&self, state: &State, out: &mut Vec<Action>) {
         for process in self.processes() {
             let client = state.client(process);
             let is_victim = self.environment.victims.contains(&process);
-            if state.kills > 0 && is_victim && client.life == Life::Running {
+            if state.kills > 0 && is_victim && state.is_alive(process) {
                 out.push(Action::Kill(process));
             }
             let interruptible = self.form == Form::Classic && client.life == Life::Running;
-            if state.interrupts > 0 && interruptible && client.waits {
+            let waits = client.waits && !client.unsent && !self.waits_locally(state, process);
+            if state.interrupts > 0 && interruptible && waits {
                 out.push(Action::Interrupt(process));
             }
         }
@@ -294,20 +385,19 @@ impl Historic for Manager {
     }
 
     fn events(observation: &Observation) -> &[Event] {
-        &observation.events
+        observation.event.as_slice()
     }
 
     fn end(&self, state: &State) -> End {
-        let blocked = self.processes().filter_map(|process| {
-            let client = state.client(process);
-            let waits_for_death = client.life == Life::Running && !client.waits;
-            let step = if client.waits { "answer.read" } else { "await-death" };
-            (client.waits || waits_for_death).then(|| Blocked {
-                lane: self.lane(process),
-                step: step.to_owned(),
-                offset: 0,
-                leaving: false,
-            })
+        let blocked = self.processes().filter(|&process| state.is_alive(process)).map(|process| {
+            let leaving = state.client(process).life == Life::Leaving;
+            let step = match (leaving, state.client(process).waits) {
+                (true, _) => "child.join",
+                (false, false) => "await-death",
+                (false, true) if self.waits_locally(state, process) => "process.join",
+                (false, true) => "answer.wait",
+            };
+            Blocked { lane: self.lane(process), step: step.to_owned(), offset: 0, leaving }
         });
         End { blocked: blocked.collect() }
     }

@@ -44,7 +44,7 @@ fn program(maxsize: u32, producers: &[u8], processes: &[&[Instruction]]) -> Prog
     Program {
         queues: vec![QueueParameters {
             name: "jobs".to_owned(),
-            kind: QueueKind::Queue,
+            kind: QueueKind::Manager,
             maxsize,
             pipe_slots: 16,
         }],
@@ -189,6 +189,39 @@ fn mq6_calls_of_a_dead_server_end_with_an_error() {
             ControlFlow::Continue(())
         });
         assert!(explored.complete());
+    }
+}
+
+/// `MQ3`: a worker dies with a task. Whoever joins is told so, or waits for ever as in CPython's.
+#[test]
+fn g10_join_says_what_is_missing_in_the_closed_form_alone() {
+    let done = || Operation::TaskDone { queue: QUEUE }.into();
+    let join = Operation::JoinQueue { queue: QUEUE }.into();
+    let main = [start(1), put(0), put(1), after(1, get(Timeout::NoWait)), done(), join];
+    let program = program(0, &[0, 0], &[&main, &[get(Timeout::Never), done()]]);
+    let environment = killing(&[1], 1);
+    assert_eq!(broken(Form::Closed, &program, &environment), []);
+    assert_eq!(broken(Form::Classic, &program, &environment), [Guarantee::G10]);
+}
+
+/// `MQ6`, where the server is part of a process that dies.
+#[test]
+fn mq6_a_server_ends_with_its_host_and_nobody_waits_for_it() {
+    let program =
+        program(1, &[0], &[&[start(1), put(0)], &[get(Timeout::Never), get(Timeout::Never)]]);
+    let environment = Environment { host: Some(ProcessId(0)), ..killing(&[0], 1) };
+    for form in [Form::Classic, Form::Closed] {
+        let machine = Manager::new(program.clone(), form, environment.clone()).unwrap();
+        let mut ends = 0;
+        let explored = explore(&machine, Limits::default(), |visit| {
+            let killed = visit.state.clients[0].life == Life::Killed;
+            if visit.is_end() && killed {
+                ends += 1;
+                assert!(!visit.state.clients[1].waits, "{:?}", visit.state);
+            }
+            ControlFlow::Continue(())
+        });
+        assert!(explored.complete() && ends > 0);
     }
 }
 

@@ -13,6 +13,8 @@
 //! One item of a queue is on its way at a time, so that none is overtaken by a later one and then
 //! comes back (G2). A get that does not wait is answered when that item is settled, so that
 //! [`Answer::Empty`] means empty.
+//!
+//! [`Form::Classic`] leaves both out.
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use super::Form;
 use super::protocol::{Answer, Call, ClientId, QueueId, Refusal};
 
 /// One connection.
@@ -107,6 +110,7 @@ pub struct OutOfTurn;
 /// All queues and all clients of a server.
 #[derive(Clone, Debug)]
 pub struct State {
+    form: Form,
     queues_max: usize,
     queues: Vec<Queue>,
     sessions: BTreeMap<SessionId, Session>,
@@ -116,6 +120,8 @@ pub struct State {
 struct Session {
     client: ClientId,
     pending: Option<Pending>,
+    /// Its client is gone while it waits. Classic form only.
+    gone: bool,
 }
 
 /// A call that was not answered yet.
@@ -202,8 +208,8 @@ impl Tasks {
 
 impl State {
     /// A server without queues, which has at most so many.
-    pub fn new(queues_max: usize) -> Self {
-        Self { queues_max, queues: Vec::new(), sessions: BTreeMap::new() }
+    pub fn new(form: Form, queues_max: usize) -> Self {
+        Self { form, queues_max, queues: Vec::new(), sessions: BTreeMap::new() }
     }
 
     /// Takes note of an event. What follows from it is appended to `effects`.
@@ -216,7 +222,7 @@ impl State {
                 if self.sessions.contains_key(&session) {
                     return Err(OutOfTurn);
                 }
-                self.sessions.insert(session, Session { client, pending: None });
+                self.sessions.insert(session, Session { client, pending: None, gone: false });
             }
             Event::Asked { session, request, call } => {
                 let Some(Session { pending: None, .. }) = self.sessions.get(&session) else {
@@ -301,11 +307,15 @@ impl State {
 
     /// It may be that it is no longer its turn: then it is offered anew later.
     fn present(&mut self, session: SessionId, effects: &mut Vec<Effect>) {
+        let Some(pending) = self.pending(session) else { return };
+        if matches!(pending.phase, Phase::Offered) {
+            self.carry_out(session, effects);
+        }
+    }
+
+    fn carry_out(&mut self, session: SessionId, effects: &mut Vec<Effect>) {
         let Some(entry) = self.sessions.get_mut(&session) else { return };
         let Some(pending) = &mut entry.pending else { return };
-        if !matches!(pending.phase, Phase::Offered) {
-            return;
-        }
         let (request, index) = (pending.request, pending.queue);
         let queue = &mut self.queues[index];
         match &pending.wants {
@@ -319,10 +329,16 @@ impl State {
                     pending.phase = Phase::Queued;
                     return;
                 };
-                queue.delivering = true;
+                if self.form == Form::Classic {
+                    // It is taken, whatever becomes of its way.
+                    queue.getters.retain(|&other| other != session);
+                } else {
+                    queue.delivering = true;
+                }
                 pending.phase = Phase::Delivered(Arc::clone(&item));
                 let answer = Answer::Item(item);
                 effects.push(Effect::Answer { session, request, answer });
+                self.forget_if_gone(session);
             }
             // A join is answered without looking: nothing is changed by it.
             Wants::Join => {}
@@ -346,16 +362,29 @@ impl State {
             }
             _ => return Err(OutOfTurn),
         };
-        let queue = &mut self.queues[index];
-        queue.delivering = false;
-        *queue.tasks.taken.entry(client).or_default() += 1;
+        if self.form == Form::Closed {
+            let queue = &mut self.queues[index];
+            queue.delivering = false;
+            *queue.tasks.taken.entry(client).or_default() += 1;
+        }
         self.answer(session, Answer::Done, effects);
         self.settle(index, effects);
         Ok(())
     }
 
     fn gone(&mut self, session: SessionId, effects: &mut Vec<Effect>) {
-        let Some(Session { client, pending }) = self.sessions.remove(&session) else { return };
+        // What its client waits for it goes on to wait for: nobody sees its answer (MQ4).
+        if self.form == Form::Classic
+            && let Some(entry) = self.sessions.get_mut(&session)
+            && let Some(Pending { phase: Phase::Queued, .. }) = &entry.pending
+        {
+            entry.gone = true;
+            return;
+        }
+        let Some(Session { client, pending, .. }) = self.sessions.remove(&session) else { return };
+        if self.form == Form::Classic {
+            return;
+        }
         if let Some(pending) = pending {
             let queue = &mut self.queues[pending.queue];
             queue.line(&pending.wants).retain(|&other| other != session);
@@ -372,6 +401,12 @@ impl State {
         }
     }
 
+    fn forget_if_gone(&mut self, session: SessionId) {
+        if self.sessions.get(&session).is_some_and(|session| session.gone) {
+            self.sessions.remove(&session);
+        }
+    }
+
     fn pending(&mut self, session: SessionId) -> Option<&mut Pending> {
         self.sessions.get_mut(&session)?.pending.as_mut()
     }
@@ -383,6 +418,7 @@ impl State {
         let line = self.queues[pending.queue].line(&pending.wants);
         line.retain(|&other| other != session);
         effects.push(Effect::Answer { session, request: pending.request, answer });
+        self.forget_if_gone(session);
     }
 
     /// Offers and answers what can be offered and answered.
@@ -415,9 +451,13 @@ impl State {
         otherwise: Answer,
         effects: &mut Vec<Effect>,
     ) {
+        let form = self.form;
         let Some(pending) = self.pending(first) else { return };
         if !matches!(pending.phase, Phase::Queued) {
             return;
+        }
+        if can_be_served && form == Form::Classic {
+            return self.carry_out(first, effects);
         }
         if can_be_served {
             pending.phase = Phase::Offered;

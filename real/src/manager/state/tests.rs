@@ -71,7 +71,7 @@ struct World {
 impl World {
     fn new(bounds: &[u32]) -> Self {
         let mut world = Self {
-            state: State::new(QUEUES),
+            state: State::new(Form::Closed, QUEUES),
             sessions: vec![Seen::default(); 6],
             queues: Vec::new(),
             opened: 0,
@@ -334,7 +334,11 @@ fn apply(state: &mut State, event: Event) -> Vec<Effect> {
 
 /// One queue and so many sessions, each of a client of its own.
 fn with_sessions(sessions: u64, maxsize: u32) -> State {
-    let mut state = State::new(1);
+    of_form(Form::Closed, sessions, maxsize)
+}
+
+fn of_form(form: Form, sessions: u64, maxsize: u32) -> State {
+    let mut state = State::new(form, 1);
     for session in 0..sessions {
         let (session, client) = (SessionId(session), ClientId(session));
         apply(&mut state, Event::Joined { session, client });
@@ -447,4 +451,41 @@ fn queues_are_bounded_in_number_and_known_by_it() {
     assert_eq!(ask(&mut state, 0, Call::Create { maxsize: 0 }), refused(Refusal::Queues));
     let size = Call::Size { queue: QueueId(1) };
     assert_eq!(ask(&mut state, 0, size), refused(Refusal::NoQueue));
+}
+
+fn gone(state: &mut State, session: u64) {
+    apply(state, Event::Gone { session: SessionId(session) });
+}
+
+fn size(state: &State) -> u64 {
+    match state.size(QUEUE) {
+        Answer::Size { size, .. } => size,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// `MQ4`: of one item, and only of one.
+#[test]
+fn h14_the_classic_form_takes_one_item_for_a_dead_client() {
+    let mut state = of_form(Form::Classic, 2, 0);
+    assert_eq!(ask(&mut state, 1, Call::Get { queue: QUEUE, wait: true }), []);
+    gone(&mut state, 1);
+    for (byte, inside) in [(7, 0), (8, 1)] {
+        put(&mut state, 0, byte);
+        assert_eq!(size(&state), inside, "after {byte}");
+    }
+    assert!(!state.sessions.contains_key(&SessionId(1)), "nothing of it is kept");
+}
+
+/// `MQ4`.
+#[test]
+fn h15_the_classic_form_puts_for_a_dead_client() {
+    let mut state = of_form(Form::Classic, 2, 1);
+    assert_eq!(put(&mut state, 0, 7), [answer(0, Answer::Done)]);
+    assert_eq!(put(&mut state, 1, 8), []);
+    gone(&mut state, 1);
+    let effects = ask(&mut state, 0, Call::Get { queue: QUEUE, wait: false });
+    assert!(effects.contains(&answer(0, Answer::Item(Arc::new(vec![7])))), "{effects:?}");
+    assert_eq!(size(&state), 1, "the dead client's");
+    assert!(!state.sessions.contains_key(&SessionId(1)), "nothing of it is kept");
 }

@@ -19,7 +19,7 @@ pub enum Model {
     NotExplored,
 }
 
-/// Which actions of the model a sweep covered, by their names: `feeder write-body part`.
+/// Which actions of the model a sweep covered, by their names: `send write-body part`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Actions {

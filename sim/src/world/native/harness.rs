@@ -18,6 +18,7 @@ use rustix::fs::MemfdFlags;
 use rustix::pipe::PipeFlags;
 use rustix::process::{Pid, PidfdFlags, WaitId, WaitIdOptions};
 
+use super::directory::PrivateDirectory;
 use super::inspect::{Asleep, all_asleep, asleep};
 use super::os::exit_of;
 use super::record::{ProcessLog, StepName, Waits, What};
@@ -39,6 +40,8 @@ struct Watched {
     /// Whoever awaits the process's death waits for a byte in this pipe first. Both ends are kept:
     /// one that nobody can write polls as readable.
     started: (OwnedFd, OwnedFd),
+    /// What the process's number is written into.
+    number: OwnedFd,
     pid: Option<u32>,
     pidfd: Option<OwnedFd>,
     /// The same of one that was dead when it was first heard of.
@@ -68,6 +71,8 @@ struct Harness<'a> {
     blocked: Option<(usize, Asleep)>,
     /// What the processes find by the harness's descriptors.
     named: Vec<OwnedFd>,
+    /// Where the sockets of a server are, for as long as the run goes on.
+    directory: Option<PrivateDirectory>,
     begun: Instant,
     options: &'a NativeOptions,
 }
@@ -91,6 +96,7 @@ pub(super) fn run(
         lifeline: None,
         blocked: None,
         named: Vec::new(),
+        directory: None,
         begun: Instant::now(),
         options,
     };
@@ -114,6 +120,8 @@ impl Watched {
             log: ProcessLog::default(),
             life: pipe()?.0,
             started: pipe()?,
+            number: rustix::fs::memfd_create("midput-number", MemfdFlags::CLOEXEC)
+                .map_err(std::io::Error::from)?,
             pid: None,
             pidfd: None,
             remains: None,
@@ -127,6 +135,7 @@ impl Watched {
         Ok(ProcessObjects {
             log: ObjectName::of(&self.log_file)?,
             started: ObjectName::of(&self.started.0)?,
+            number: ObjectName::of(&self.number)?,
             life: ObjectName::of(&self.life)?,
         })
     }
@@ -172,9 +181,14 @@ impl Harness<'_> {
         let (read, write) =
             rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(std::io::Error::from)?;
         let processes = self.processes.iter().map(Watched::names);
+        if self.program.is_managed() {
+            self.directory = Some(PrivateDirectory::new()?);
+        }
+        let directory = self.directory.as_ref().map(|it| it.0.clone());
         let setup = Setup {
             program: self.program.clone(),
             subject: subject.to_owned(),
+            directory: directory.unwrap_or_default(),
             kills: self.kills.clone(),
             holds,
             processes: processes.collect::<Result<_, _>>()?,
@@ -543,7 +557,7 @@ fn waits_in(step: &str) -> &'static [i64] {
     match step {
         _ if step.starts_with("read-") => &[call::READ],
         _ if step.starts_with("write-") => &[call::WRITE],
-        "poll" | "process.join" | "child.join" | "await-death" => call::POLLS,
+        "poll" | "process.join" | "child.join" | "await-death" | "answer.wait" => call::POLLS,
         _ => &[call::FUTEX],
     }
 }

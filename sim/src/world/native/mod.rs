@@ -19,6 +19,7 @@ pub use os::{NativeMonitor, NativeOs, NativeProcess};
 pub use record::{ProcessLog, Record, StepName, Waits, What};
 pub use subject::{is_subject, subject_main};
 
+mod directory;
 mod harness;
 mod inspect;
 mod os;
@@ -177,7 +178,7 @@ pub fn run(
     holds: &[Site],
     options: &NativeOptions,
 ) -> Result<NativeRun, NativeError> {
-    if subject != "classic" {
+    if !["classic", "manager"].contains(&subject) {
         return Err(NativeError::Subject(subject.to_owned()));
     }
     let kills = resolve_kills(program, kills)?;

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use midput_model::program::{self, LaneId, Operation, Outcome, ProcessId};
 use midput_model::step::StepResult;
 use midput_real::os::linux::{self, Linux};
 use midput_real::os::{
-    Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
+    Address, Awaited, Exit, Exported, Os, SemaphoreSpecification, Signal, Site, Start, Wait,
 };
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags};
 
 use super::record::{Waits, What};
 use super::scene::{Scene, arrive, arrive_monitor, become_lane, count, done, limit, scene};
@@ -209,6 +211,60 @@ impl Os for NativeOs {
         result
     }
 
+    fn listen(&self, address: &Address) -> io::Result<(linux::Descriptor, Address)> {
+        Linux.listen(address)
+    }
+
+    async fn accept(
+        &self,
+        listener: &linux::Descriptor,
+        site: Site,
+    ) -> io::Result<linux::Descriptor> {
+        let step = arrive(site, Some(Waits::Forever));
+        let result = Linux.accept(listener, site).await;
+        done(&step, result.as_ref().map_or_else(failed, |_| StepResult::Done), true);
+        result
+    }
+
+    async fn connect(
+        &self,
+        address: &Address,
+        wait: Wait,
+        site: Site,
+    ) -> io::Result<linux::Descriptor> {
+        let step = arrive(site, waits(wait));
+        let result = Linux.connect(address, wait, site).await;
+        done(&step, result.as_ref().map_or_else(failed, |_| StepResult::Done), true);
+        result
+    }
+
+    async fn send(
+        &self,
+        socket: &linux::Descriptor,
+        buffer: &[u8],
+        wait: Wait,
+        site: Site,
+    ) -> io::Result<usize> {
+        let step = arrive(site, waits(wait));
+        let most = limit(&step, buffer.len());
+        let result = Linux.send(socket, &buffer[..most], wait, site).await;
+        let noted = result.as_ref().map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
+        let whole = match noted {
+            StepResult::Moved(moved) => moved as usize >= buffer.len(),
+            result => result != StepResult::Interrupted,
+        };
+        done(&step, noted, whole);
+        result
+    }
+
+    fn peer_is_same_user(&self, socket: &linux::Descriptor) -> io::Result<bool> {
+        Linux.peer_is_same_user(socket)
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> io::Result<()> {
+        Linux.random(bytes)
+    }
+
     async fn close(&self, descriptor: &linux::Descriptor, site: Site) -> io::Result<()> {
         let step = arrive(site, None);
         let result = Linux.close(descriptor, site).await;
@@ -390,6 +446,10 @@ impl Stage for NativeOs {
         }
     }
 
+    fn directory(&self) -> PathBuf {
+        scene().map(|scene| scene.setup.directory.clone()).unwrap_or_default()
+    }
+
     async fn await_death(&self, process: ProcessId, or_asked: bool) {
         let step = arrive(Site::new("await-death"), Some(Waits::Forever));
         if let Some(scene) = scene() {
@@ -425,7 +485,7 @@ async fn start_process(scene: &Scene, start: &Start, site: Site) -> io::Result<N
     start.inherit.push(Exported { descriptor: life.as_raw_fd(), index: 0 });
     let inner = Linux.process_start(&start, site).await?;
     scene.log(What::Child { process: ProcessId(index), pid: inner.identifier() });
-    note_start(scene, ProcessId(index))?;
+    note_start(scene, ProcessId(index), inner.identifier())?;
     Ok(NativeProcess { inner, process: Some(ProcessId(index)) })
 }
 
@@ -436,14 +496,22 @@ pub(super) fn write_end(scene: &Scene, process: ProcessId) -> io::Result<OwnedFd
 }
 
 /// Notes that a process was started, for those who await its death.
-pub(super) fn note_start(scene: &Scene, process: ProcessId) -> io::Result<()> {
+pub(super) fn note_start(scene: &Scene, process: ProcessId, number: u32) -> io::Result<()> {
     let objects = scene.setup.processes[usize::from(process.0)];
+    let file = objects.number.open(scene.harness, OFlags::WRONLY)?;
+    rustix::io::write(&file, &number.to_ne_bytes())?;
     let started = objects.started.open(scene.harness, OFlags::WRONLY | OFlags::NONBLOCK)?;
     rustix::io::write(&started, &[1])?;
     Ok(())
 }
 
-/// Waits until the process was started, then until nobody can write its pipe.
+/// How long a process whose pipe has ended may take to be gone.
+const GONE_WITHIN: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
+
+/// Waits until the process was started, then until nobody can write its pipe, then until it is gone; or,
+/// where that is asked for, until this process is asked to leave.
+/// A process that ends closes one descriptor after the other, and whoever that wakes may be faster:
+/// what else it held, such as a connection, would still look alive.
 pub(super) fn wait_for_death(scene: &Scene, process: ProcessId, or_asked: bool) -> io::Result<()> {
     let asked = if or_asked { linux::asked_to_leave() } else { None };
     let objects = scene.setup.processes[usize::from(process.0)];
@@ -457,6 +525,17 @@ pub(super) fn wait_for_death(scene: &Scene, process: ProcessId, or_asked: bool) 
         if wait_readable(&life, asked)? {
             return Ok(());
         }
+    }
+    let mut number = [0; 4];
+    rustix::io::pread(objects.number.open(scene.harness, OFlags::RDONLY)?, &mut number, 0)?;
+    let number = i32::try_from(u32::from_ne_bytes(number)).ok().and_then(Pid::from_raw);
+    // Nobody has this number any more where its parent has waited for it. Somebody else may have it
+    // already: therefore the bound.
+    if let Some(number) = number
+        && let Ok(process) = rustix::process::pidfd_open(number, PidfdFlags::empty())
+    {
+        let mut polled = [PollFd::new(&process, PollFlags::IN)];
+        while rustix::event::poll(&mut polled, Some(&GONE_WITHIN)) == Err(Errno::INTR) {}
     }
     Ok(())
 }

@@ -18,6 +18,10 @@ use super::setup::{Kill, Setup};
 
 static SCENE: OnceLock<Scene> = OnceLock::new();
 
+/// The lane of threads that are none of the program's: a server's. They leave no trace in the log,
+/// and no kill finds them.
+const NO_LANE: LaneId = LaneId(u8::MAX);
+
 thread_local! {
     static LANE: Cell<LaneId> = const { Cell::new(LaneId(0)) };
     static OCCURRENCES: RefCell<Vec<(&'static str, u32)>> = const { RefCell::new(Vec::new()) };
@@ -70,6 +74,9 @@ impl Scene {
     /// Writes one record of the lane that runs now. One that cannot be written is missing in the
     /// log, where the harness sees that the step was not done.
     pub(super) fn log(&self, what: What) {
+        if LANE.get() == NO_LANE {
+            return;
+        }
         let record = Record { at: monotonic_nanoseconds(), lane: LANE.get(), what };
         if let Ok(mut line) = serde_json::to_vec(&record) {
             line.push(b'\n');
@@ -78,7 +85,7 @@ impl Scene {
     }
 
     /// The lane of a thread that this process is about to start: the one that the program names
-    /// so.
+    /// so. A server's threads are none.
     pub(super) fn lane_of_thread(&self, name: &str) -> io::Result<LaneId> {
         let prefix = self.program.processes[usize::from(self.process.0)].name.len() + 1;
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
@@ -86,6 +93,9 @@ impl Scene {
             let named = lane.name.get(prefix..) == Some(name);
             lane.process == self.process && *begun & (1 << index) == 0 && named
         });
+        if found.is_none() && self.program.is_managed() {
+            return Ok(NO_LANE);
+        }
         let (index, _) = found.ok_or_else(|| {
             io::Error::other(format!("the program has no further lane named '{name}'"))
         })?;

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::PathBuf;
 
 use midput_model::program::{LaneId, ProcessId, Program, Signal};
 use midput_scenarios::Place;
@@ -57,6 +58,8 @@ pub(super) struct Address {
 pub(super) struct Setup {
     pub(super) program: Program,
     pub(super) subject: String,
+    /// Where the sockets of a server are.
+    pub(super) directory: PathBuf,
     pub(super) kills: Vec<Kill>,
     pub(super) holds: Vec<Target>,
     pub(super) processes: Vec<ProcessObjects>,
@@ -68,6 +71,8 @@ pub(super) struct ProcessObjects {
     pub(super) log: ObjectName,
     /// A pipe that holds a byte once the process was started.
     pub(super) started: ObjectName,
+    /// A file with the process's number once it was started, in its first four bytes.
+    pub(super) number: ObjectName,
     /// A pipe whose writing end only the process has, so that its death is the pipe's end.
     pub(super) life: ObjectName,
 }

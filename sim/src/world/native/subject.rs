@@ -59,7 +59,7 @@ fn play() -> Result<(), Problem> {
     let mut life = None;
     if start.is_none() {
         life = Some(write_end(scene, process)?);
-        note_start(scene, process)?;
+        note_start(scene, process, std::process::id())?;
     }
     scene.log(What::Started { pid: std::process::id(), watchdog });
     allow_start();
