@@ -27,6 +27,7 @@ fn program(sizes: &[u32], rest: &[Instruction]) -> Program {
     };
     let process = |name: &str, instructions: Vec<Instruction>| ProcessProgram {
         daemon: false,
+        leaves_on_terminate: false,
         name: name.to_owned(),
         lanes: vec![LaneProgram { name: "main".to_owned(), instructions }],
     };
@@ -107,6 +108,7 @@ fn a_death_is_awaited_before_the_process_is_started() {
     program.processes[0].lanes[0].instructions = main;
     program.processes.push(ProcessProgram {
         daemon: false,
+        leaves_on_terminate: false,
         name: "P2".to_owned(),
         lanes: vec![LaneProgram {
             name: "main".to_owned(),

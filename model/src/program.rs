@@ -121,6 +121,10 @@ pub struct ProcessProgram {
     /// `LC8`).
     #[serde(default)]
     pub daemon: bool,
+    /// Whether it handles SIGTERM: asked to leave, its main lane leaves with code 0 between two
+    /// operations (`LC5`). Otherwise the signal ends it at once.
+    #[serde(default)]
+    pub leaves_on_terminate: bool,
     /// Its main lane first, then its further threads, which start only by [`Operation::Thread`].
     pub lanes: Vec<LaneProgram>,
 }

@@ -58,4 +58,6 @@ pub use connection::{
     SendError, SendPartError, WaitError,
 };
 pub use timeout::Timeout;
-pub use worker::{Guard, Outcome, Worker, exit_without_flush, init};
+pub use worker::{
+    Guard, Outcome, Worker, asked_to_leave, exit_without_flush, init, leave_on_terminate,
+};

@@ -172,6 +172,21 @@ pub fn init(workers: impl IntoIterator<Item = Worker>) -> Guard {
     }
 }
 
+/// From now on SIGTERM does not end this process but asks it to leave: its main thread looks with
+/// [`asked_to_leave`] between two calls and returns, and what it put is sent (`LC5`). A call that
+/// waits is not ended by it.
+///
+/// # Errors
+/// What the system says.
+pub fn leave_on_terminate() -> std::io::Result<()> {
+    block_on(this_process().leave_on_terminate())
+}
+
+/// Whether SIGTERM has come since [`leave_on_terminate`].
+pub fn asked_to_leave() -> bool {
+    block_on(this_process().asked_to_leave())
+}
+
 /// Ends this process at once with this code, as `os._exit` does: nothing is waited for, what was
 /// put and not sent is lost, and a write into a queue is cut off where it stands, with the queue
 /// (`X12`).

@@ -285,6 +285,90 @@ fn a_thread_left_in_get_takes_the_lock_along() {
     assert!(matches!(got, Err(GetError::Empty)), "{got:?}");
 }
 
+/// Ends while a thread of its own waits in `put`, as the queue is full.
+fn leave_a_thread_in_put(queue: Queue<u64>) {
+    queue.put(1).unwrap();
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        tell.send(rustix::thread::gettid()).unwrap();
+        queue.put(2).unwrap();
+    });
+    let call = format!("/proc/self/task/{}/syscall", told.recv().unwrap());
+    let waits = format!("{} ", libc::SYS_futex);
+    while !std::fs::read_to_string(&call).unwrap().starts_with(&waits) {
+        std::thread::yield_now();
+    }
+}
+
+/// A thread that waits for a slot has nothing, and leaves nothing behind (`LC10`).
+fn a_thread_left_in_put_leaves_nothing_behind() {
+    let queue = Queue::new(1).unwrap();
+    let process = Process::start(leave_a_thread_in_put, queue.clone()).unwrap();
+    assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
+    assert!(queue.full().unwrap());
+    assert_eq!(queue.get_timeout(LONG).unwrap(), 1);
+    assert_eq!(queue.qsize().unwrap(), 0);
+    queue.put_timeout(3, LONG).unwrap();
+    assert_eq!(queue.get_timeout(LONG).unwrap(), 3);
+    assert!(queue.empty().unwrap());
+}
+
+/// Leaves a process of its own behind, which it does not wait for.
+fn leave_a_child(end: Connection) {
+    Process::start(doubles, end).unwrap();
+    midput_real::exit_without_flush(5);
+}
+
+/// The end of a process is seen at once though a process that it started lives on; CPython's join
+/// with a timeout and its sentinel would wait for that one, too (`LC6`).
+fn a_grandchild_keeps_nobody_waiting() {
+    let (own, others) = duplex_pipe().unwrap();
+    let process = Process::start(leave_a_child, others.clone()).unwrap();
+    others.close().unwrap();
+    assert_eq!(wait(&[(&process).into()], Timeout::After(LONG)).unwrap(), [0]);
+    assert_eq!(process.join_timeout(Duration::ZERO).unwrap(), Some(5));
+    own.send(&vec![1_u8]).unwrap();
+    assert_eq!(own.recv::<Vec<u8>>().unwrap(), [1, 1], "the grandchild has ended");
+}
+
+/// Handles SIGTERM, and puts what it does not flush by itself once it has got something.
+fn heed((wanted, made): (Queue<u64>, Queue<Vec<u8>>)) -> u8 {
+    midput_real::leave_on_terminate().unwrap();
+    made.put(Vec::new()).unwrap();
+    let length = wanted.get().unwrap();
+    if !midput_real::asked_to_leave() {
+        return 1;
+    }
+    made.put(vec![7; usize::try_from(length).unwrap()]).unwrap();
+    0
+}
+
+/// SIGTERM is a question to who handles it: a call that waits goes on, and what was put is sent
+/// before the process ends; a second one changes nothing, and SIGKILL kills (`LC5`).
+fn a_process_that_handles_sigterm_leaves_in_good_order() {
+    for killed in [false, true] {
+        let (wanted, made) = (Queue::new(0).unwrap(), Queue::new(0).unwrap());
+        let process = Process::start(heed, (wanted.clone(), made.clone())).unwrap();
+        assert_eq!(made.get_timeout(LONG).unwrap(), []);
+        process.terminate().unwrap();
+        process.terminate().unwrap();
+        assert_eq!(process.join_timeout(Duration::from_millis(50)).unwrap(), None);
+        wanted.put(300_000).unwrap();
+        while made.empty().unwrap() {
+            assert!(process.is_alive().unwrap(), "it was asked, and puts before it leaves");
+            std::thread::yield_now();
+        }
+        process.terminate().unwrap();
+        if killed {
+            process.kill().unwrap();
+            assert_eq!(process.join_timeout(LONG).unwrap(), Some(-9));
+        } else {
+            assert_eq!(made.get_timeout(LONG).unwrap(), vec![7; 300_000]);
+            assert_eq!(process.join_timeout(LONG).unwrap(), Some(0));
+        }
+    }
+}
+
 /// A daemon that tries to start a process, and says whether that was refused.
 fn start_from_a_daemon(refused: Queue<bool>) {
     let started = Process::start(nothing, ());
@@ -312,7 +396,13 @@ fn a_process_is_closed_after_its_end_and_daemons_have_no_children() {
 
 fn nothing(_: ()) {}
 
-const TESTS: [(&str, fn()); 12] = [
+const TESTS: [(&str, fn()); 15] = [
+    ("a_grandchild_keeps_nobody_waiting", a_grandchild_keeps_nobody_waiting),
+    (
+        "a_process_that_handles_sigterm_leaves_in_good_order",
+        a_process_that_handles_sigterm_leaves_in_good_order,
+    ),
+    ("a_thread_left_in_put_leaves_nothing_behind", a_thread_left_in_put_leaves_nothing_behind),
     (
         "a_process_is_closed_after_its_end_and_daemons_have_no_children",
         a_process_is_closed_after_its_end_and_daemons_have_no_children,
@@ -342,6 +432,9 @@ fn main() {
         put_and_leave,
         wait_for_ever,
         leave_a_thread_in_get,
+        leave_a_thread_in_put,
+        leave_a_child,
+        heed,
         start_from_a_daemon,
         doubles,
         can_only_send,

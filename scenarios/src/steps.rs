@@ -38,6 +38,8 @@ pub const PROGRAM_STEPS: &[&str] = &[
     "child.join",
     "exit",
     "await-death",
+    "terminate.handle",
+    "terminate.check",
     // Of a joinable queue.
     "cond.acquire",
     "cond.release",

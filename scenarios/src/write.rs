@@ -65,6 +65,9 @@ fn program(out: &mut String, program: &Program) {
         if process.daemon {
             key(out, "daemon", "true");
         }
+        if process.leaves_on_terminate {
+            key(out, "on_terminate", "\"leave\"");
+        }
         for lane in &process.lanes {
             list(out, &lane.name, writer.operations(lane));
         }

@@ -24,8 +24,9 @@ pub trait Stage: Os {
     fn leaving(&self, process: ProcessId);
     /// A folder of this run alone, where sockets may be.
     fn directory(&self) -> PathBuf;
-    /// Waits until a process of the program is dead, whoever started it (step `await-death`).
-    fn await_death(&self, process: ProcessId) -> impl Future<Output = ()>;
+    /// Waits until a process of the program is dead, whoever started it (step `await-death`), or,
+    /// where the lane heeds that, until its own process is asked to leave.
+    fn await_death(&self, process: ProcessId, or_asked: bool) -> impl Future<Output = ()>;
 }
 
 /// One process of a program while it runs.
@@ -127,9 +128,18 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
         let lane = self.program.lane_of(self.process, index);
         let process = &self.program.processes[usize::from(self.process.0)];
         let mut code = 0;
-        for instruction in &process.lanes[usize::from(index)].instructions {
+        let mut instructions = process.lanes[usize::from(index)].instructions.iter();
+        // A handler runs in the main thread.
+        let heeds = index == 0 && process.leaves_on_terminate;
+        if heeds && self.this.leave_on_terminate().await.is_err() {
+            (code, instructions) = (1, [].iter());
+        }
+        'lane: for instruction in instructions {
             if let Some(process) = instruction.after {
-                self.stage.await_death(process).await;
+                self.stage.await_death(process, heeds).await;
+            }
+            if heeds && self.this.asked_to_leave().await {
+                break;
             }
             let operation = instruction.operation;
             match operation {
@@ -153,6 +163,9 @@ impl<S: Stage, Q: Subject<S>> Script<S, Q> {
                 self.stage.returned(lane, outcome);
                 if instruction.until.is_none_or(|until| until == outcome) {
                     break;
+                }
+                if heeds && self.this.asked_to_leave().await {
+                    break 'lane;
                 }
             }
         }

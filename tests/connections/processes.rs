@@ -93,6 +93,7 @@ fn program(parent: &[Operation]) -> Arc<Program> {
     let timeout = ModelTimeout::Never;
     let process = |name: &str, operations: Vec<Operation>| ProcessProgram {
         daemon: false,
+        leaves_on_terminate: false,
         name: name.to_owned(),
         lanes: vec![LaneProgram {
             name: "main".to_owned(),

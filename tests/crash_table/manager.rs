@@ -94,8 +94,8 @@ fn seen(scenario: &Scenario, outcome: &CaseOutcome) -> String {
     if outcome.end.blocked.iter().any(|blocked| blocked.lane == lane) {
         return "HANG".to_owned();
     }
-    let results = outcome.returns.iter().filter(|(of, _)| *of == lane);
-    match results.last().map(|(_, outcome)| *outcome) {
+    let mut results = outcome.returns.iter().rev().filter(|(of, _)| *of == lane);
+    match results.next().map(|(_, outcome)| *outcome) {
         Some(Outcome::Done) => "ok".to_owned(),
         Some(Outcome::Item(item)) => program.items[usize::from(item.0)].name.clone(),
         Some(Outcome::Number(number)) => number.to_string(),

@@ -21,6 +21,7 @@
 //!     items: vec![Item { name: "a".into(), bytes: 1, producer: ProcessId(0), queue }],
 //!     processes: vec![ProcessProgram {
 //!         daemon: false,
+//!         leaves_on_terminate: false,
 //!         name: "P0".into(),
 //!         lanes: vec![LaneProgram { name: "main".into(), instructions: vec![] }],
 //!     }],

@@ -35,6 +35,53 @@ pub enum ProcessState {
     Reaped(Exit),
 }
 
+/// What SIGTERM does to a process (`LC5`).
+///
+/// ```
+/// use midput_model::os::process::TerminateHandler;
+/// use midput_model::program::Signal;
+///
+/// let mut handler = TerminateHandler::Absent;
+/// assert!(!handler.catches(Signal::Terminate));
+/// handler.install();
+/// assert!(!handler.catches(Signal::Kill));
+/// assert!(handler.catches(Signal::Terminate) && handler.is_asked());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TerminateHandler {
+    /// It ends the process, as it does from its start on.
+    #[default]
+    Absent,
+    /// It asks the process to leave.
+    Installed,
+    /// It has asked the process to leave; once more changes nothing.
+    Asked,
+}
+
+impl TerminateHandler {
+    /// The process handles the signal from now on.
+    pub fn install(&mut self) {
+        if *self == Self::Absent {
+            *self = Self::Installed;
+        }
+    }
+
+    /// Whether the process was asked to leave.
+    pub fn is_asked(self) -> bool {
+        self == Self::Asked
+    }
+
+    /// Whether the process handles the signal, which has then asked it to leave. Nobody handles
+    /// SIGKILL.
+    pub fn catches(&mut self, signal: Signal) -> bool {
+        let catches = signal == Signal::Terminate && *self != Self::Absent;
+        if catches {
+            *self = Self::Asked;
+        }
+        catches
+    }
+}
+
 /// Why a process cannot take that step in the state that it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Unsuited {

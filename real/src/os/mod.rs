@@ -373,6 +373,20 @@ pub trait Os: Copy + Default + Send + Sync + 'static {
         site: Site,
     ) -> impl Future<Output = io::Result<()>>;
 
+    /// From now on SIGTERM does not end this process but asks it to leave, which
+    /// [`asked_to_leave`](Self::asked_to_leave) says. Calls that wait go on (`PEP 475`); the
+    /// processes that it starts begin without.
+    ///
+    /// An operating system without such signals may leave both out.
+    fn handle_terminate(&self, _site: Site) -> impl Future<Output = io::Result<()>> {
+        async { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    /// Whether SIGTERM has come since this process handles it.
+    fn asked_to_leave(&self, _site: Site) -> impl Future<Output = bool> {
+        async { false }
+    }
+
     /// Ends this process with a code: no finalizer, no flush.
     fn process_exit(&self, code: i32, site: Site) -> impl Future<Output = Infallible>;
 }

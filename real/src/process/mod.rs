@@ -178,6 +178,27 @@ impl<O: Os> ThisProcess<O> {
         keys.find(|&key| key < below && key.1 < registered)
     }
 
+    /// From now on SIGTERM does not end this process but asks it to leave: its main thread looks
+    /// with [`asked_to_leave`](Self::asked_to_leave) between two calls and then
+    /// [leaves](Self::exit), which is what a Python handler does that raises `SystemExit` between
+    /// two calls (`LC5`). A handler that raises in the middle of a call has no counterpart here:
+    /// a call that waits goes on waiting.
+    ///
+    /// Step: `terminate.handle`.
+    ///
+    /// # Errors
+    /// What the system says, `Unsupported` where it has no such signal.
+    pub async fn leave_on_terminate(&self) -> io::Result<()> {
+        self.os().handle_terminate(Site::new("terminate.handle")).await
+    }
+
+    /// Whether SIGTERM has asked this process to leave.
+    ///
+    /// Step: `terminate.check`.
+    pub async fn asked_to_leave(&self) -> bool {
+        self.os().asked_to_leave(Site::new("terminate.check")).await
+    }
+
     /// Does what a process does before it ends (`LC1`, CPython 3.13): waits for its further
     /// threads, tells its feeders to finish, ends its daemons by SIGTERM, waits for its children and
     /// then for its feeders.

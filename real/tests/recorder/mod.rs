@@ -265,6 +265,16 @@ impl Os for Recorder {
         Linux.process_signal(process, signal, site).await
     }
 
+    async fn handle_terminate(&self, site: Site) -> io::Result<()> {
+        self.step(site);
+        Linux.handle_terminate(site).await
+    }
+
+    async fn asked_to_leave(&self, site: Site) -> bool {
+        self.step(site);
+        Linux.asked_to_leave(site).await
+    }
+
     async fn process_exit(&self, code: i32, site: Site) -> Infallible {
         self.step(site);
         Linux.process_exit(code, site).await

@@ -169,7 +169,30 @@ fn faults(document: &Document<'_>, root: &DeTable<'_>, program: &Program) -> Fau
         .map(|(_, kill)| kill)
         .collect();
     kills(document, table, program, &mut faults);
+    handled(document, table, program, &faults);
     faults
+}
+
+/// A process that handles SIGTERM does not die of it, so that the signal is no kill of it.
+fn handled(document: &Document<'_>, table: &DeTable<'_>, program: &Program, faults: &Faults) {
+    let key = if faults.pinned.is_empty() { "signals" } else { "kill" };
+    let Some((key, _)) = table.get_key_value(key) else { return };
+    let kills = |process: &ProcessId| match &faults.pinned[..] {
+        [] => faults.signals.contains(&Signal::Terminate),
+        pinned => {
+            pinned.iter().any(|kill| kill.process == *process && kill.signal == Signal::Terminate)
+        }
+    };
+    for process in faults.victims.iter().filter(|process| kills(process)) {
+        let Some(victim) = program.processes.get(usize::from(process.0)) else { continue };
+        if victim.leaves_on_terminate {
+            let message = format!(
+                "{} handles SIGTERM (on_terminate), which is no kill of it; say 'terminate {}'",
+                victim.name, victim.name
+            );
+            document.mistake(key.span().start, message);
+        }
+    }
 }
 
 /// How many kills, of whom, by which signals.

@@ -13,8 +13,11 @@ use crate::nearest::one_of;
 
 /// The most lanes of a program, feeders included.
 const LANES_MAX: usize = 64;
-/// The key of a process that is no lane.
+/// The keys of a process that are no lanes.
 const DAEMON: &str = "daemon";
+const ON_TERMINATE: &str = "on_terminate";
+/// What [`ON_TERMINATE`] may say.
+pub(crate) const LEAVE: &str = "leave";
 /// The most operations of a program, repetitions included.
 const OPERATIONS_MAX: usize = 10_000;
 
@@ -154,7 +157,9 @@ pub(crate) fn program<'text>(document: &Document<'text>, root: &DeTable<'text>) 
         placed.process_places.push(key.span().start);
         placed.places.push(places);
         let name = names.processes[usize::from(number)].clone();
-        placed.program.processes.push(ProcessProgram { name, daemon, lanes });
+        let leaves_on_terminate = leaves_on_terminate(document, table);
+        let process = ProcessProgram { name, daemon, leaves_on_terminate, lanes };
+        placed.program.processes.push(process);
     }
     placed.program.items = reader.items;
     placed.program.queues = queues;
@@ -260,13 +265,33 @@ fn kind(document: &Document<'_>, value: &Value<'_>) -> Option<QueueKind> {
 
 /// How many lanes a process's table names.
 fn lanes_of(table: &DeTable<'_>) -> usize {
-    table.keys().filter(|key| key.get_ref() != DAEMON).count()
+    table.keys().filter(|key| is_lane(key.get_ref())).count()
+}
+
+/// Whether a key of a process's table names a lane.
+fn is_lane(key: &str) -> bool {
+    key != DAEMON && key != ON_TERMINATE
 }
 
 /// Whether a process is a daemon.
 fn daemon(document: &Document<'_>, table: &DeTable<'_>) -> bool {
     let Some(value) = table.get(DAEMON) else { return false };
     document.boolean(value, "'daemon'").unwrap_or(false)
+}
+
+/// Whether a process handles SIGTERM and leaves then.
+fn leaves_on_terminate(document: &Document<'_>, table: &DeTable<'_>) -> bool {
+    let Some(value) = table.get(ON_TERMINATE) else { return false };
+    let Some(text) = document.string(value, "'on_terminate'") else { return false };
+    if text.text != LEAVE {
+        let message = format!(
+            "unknown on_terminate '{}'; it is \"{LEAVE}\", or left out where SIGTERM ends the \
+             process",
+            text.text
+        );
+        document.mistake(text.place_of(text.text), message);
+    }
+    true
 }
 
 /// The lanes of one process with the places of their instructions; main first, then the further
@@ -280,7 +305,7 @@ fn read_process(
 ) -> Vec<(LaneProgram, Vec<usize>)> {
     let document = reader.document;
     let mut entries = in_file_order(table);
-    entries.retain(|(key, _)| key.get_ref() != DAEMON);
+    entries.retain(|(key, _)| is_lane(key.get_ref()));
     entries.sort_by_key(|(key, _)| key.get_ref() != "main");
     if entries.first().is_none_or(|(key, _)| key.get_ref() != "main") {
         document.mistake(place, "this process has no main = [\"…\"]");

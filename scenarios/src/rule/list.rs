@@ -288,15 +288,18 @@ pub(super) const RULES: &[Rule] = &[
          signal that killed; there is none before the end.",
         "What SystemExit carries and what a fork server answers is Python's.",
     ),
-    rule(
+    without(
         "LC5",
         "terminate is SIGTERM, kill is SIGKILL, nothing where the process was reaped. Without a \
-         handler nothing is flushed.",
+         handler nothing is flushed; with one that ends the process between two calls everything \
+         is.",
+        "A handler that raises in the middle of a call: a call that waits goes on.",
     ),
     without(
         "LC6",
         "join waits for the end, at most as long as its timeout; 0 or below is one look.",
-        "Here a process is watched by a descriptor of its own, which no grandchild holds open.",
+        "Here a process is watched by a descriptor of its own, which no grandchild holds open, so \
+         that its end is seen at once.",
     ),
     without(
         "LC7",
@@ -318,7 +321,8 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "LC10",
         "A process that ends with a thread in get, which it does not wait for, takes the read lock \
-         with it, in good order and with code 0.",
+         with it, in good order and with code 0; one with a thread in put, which waits for a slot, \
+         leaves nothing behind.",
     ),
     rule(
         "LC11",

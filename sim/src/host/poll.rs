@@ -50,8 +50,8 @@ impl Stage for SimulatedOs {
         PathBuf::new()
     }
 
-    async fn await_death(&self, process: ProcessId) {
-        SimulatedOs::await_death(*self, process).await;
+    async fn await_death(&self, process: ProcessId, or_asked: bool) {
+        SimulatedOs::await_death(*self, process, or_asked).await;
     }
 }
 

@@ -23,6 +23,7 @@ fn producer_and_consumer(bytes: &[u32], maxsize: u32) -> Arc<Program> {
     };
     let process = |name: &str, instructions: Vec<Operation>| ProcessProgram {
         daemon: false,
+        leaves_on_terminate: false,
         name: name.to_owned(),
         lanes: vec![LaneProgram {
             name: "main".to_owned(),

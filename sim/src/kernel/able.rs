@@ -137,6 +137,11 @@ impl Kernel {
     /// Time passes to a moment.
     pub(crate) fn pass_to(&mut self, moment: Duration) {
         self.clock = self.clock.max(moment);
+        self.everybody_is_doubtful();
+    }
+
+    /// What has happened may let any lane go on that stands at a step.
+    pub(super) fn everybody_is_doubtful(&mut self) {
         let lanes = self.lanes.iter().enumerate().filter(|(_, lane)| lane.parked.is_some());
         self.able.doubtful = lanes.fold(0, |all, (index, _)| all | 1 << index);
     }
@@ -177,8 +182,10 @@ impl Kernel {
             Request::MonitorLock { monitor } => self.monitors[monitor].locked_by.is_none(),
             Request::MonitorWake { monitor } => self.is_woken(lane, monitor),
             Request::ThreadJoin { lane } => self.lanes[usize::from(lane.0)].ended,
-            Request::ProcessWait { process, .. } | Request::AwaitDeath { process } => {
+            Request::ProcessWait { process, .. } => self.process_state(process).exit().is_some(),
+            Request::AwaitDeath { process, or_asked } => {
                 self.process_state(process).exit().is_some()
+                    || or_asked && self.is_asked(self.lanes[lane].process)
             }
             _ => waits_for(request) == NOTHING,
         }

@@ -1,7 +1,7 @@
 //! What the kernel does when a process ends.
 
 use midput_model::event::Event;
-use midput_model::os::process::ProcessState;
+use midput_model::os::process::{ProcessState, TerminateHandler};
 use midput_model::program::{LaneId, ProcessId, Signal};
 
 use super::{Kernel, PipeEnd};
@@ -23,7 +23,7 @@ impl Kernel {
         self.end_process(process);
     }
 
-    /// A process is killed from outside, here and now.
+    /// A process is sent a signal from outside and dies of it here and now, unless it handles it.
     pub(crate) fn kill(&mut self, process: ProcessId, signal: Signal) {
         self.signal(process, signal);
         self.die(process);
@@ -40,8 +40,9 @@ impl Kernel {
                 self.end_lane(LaneId(index));
             }
         }
-        let mut descriptors =
-            std::mem::take(&mut self.processes[usize::from(process.0)].descriptors);
+        let entry = &mut self.processes[usize::from(process.0)];
+        entry.handler = TerminateHandler::Absent;
+        let mut descriptors = std::mem::take(&mut entry.descriptors);
         descriptors.drain(..).flatten().for_each(|end| self.close_end(end));
         // For the memory of the next run.
         self.processes[usize::from(process.0)].descriptors = descriptors;

@@ -249,7 +249,14 @@ impl Kernel {
             | Request::MonitorNotify { monitor } => Footprint::of(thing(MONITORS, monitor)),
             Request::ThreadJoin { lane } => Footprint::seeing(lane_bits(lane)),
             Request::ProcessWait { process, .. } => Footprint::of(process_thing(EXITS, process)),
-            Request::AwaitDeath { process } => Footprint::seeing(process_thing(EXITS, process)),
+            Request::AwaitDeath { process, or_asked } => {
+                let death = Footprint::seeing(process_thing(EXITS, process));
+                let asked = Footprint::seeing(process_thing(EXITS, own_process));
+                if or_asked { death.union(&asked) } else { death }
+            }
+            // What SIGTERM does stands with how the process ended: the signal touches both.
+            Request::TerminateHandle => Footprint::of(process_thing(EXITS, own_process)),
+            Request::TerminateCheck => Footprint::seeing(process_thing(EXITS, own_process)),
             Request::ProcessStart => {
                 let inherited = Footprint::seeing(process_thing(DESCRIPTORS, own_process));
                 Footprint::of(Bits::NONE.with(TABLES)).union(&inherited)

@@ -13,7 +13,7 @@ use std::time::Duration;
 use midput_model::event::Event;
 use midput_model::mutant::{Change, Mutant};
 use midput_model::os::pipe::Pipe;
-use midput_model::os::process::ProcessState;
+use midput_model::os::process::{ProcessState, TerminateHandler};
 use midput_model::os::semaphore::Semaphore;
 use midput_model::os::stream::Side;
 use midput_model::program::{Exit, LaneId, ProcessId, Signal};
@@ -81,6 +81,8 @@ pub(crate) enum Request {
     },
     AwaitDeath {
         process: ProcessId,
+        /// Whether it also goes on where its own process is asked to leave.
+        or_asked: bool,
     },
     Accept {
         descriptor: usize,
@@ -117,6 +119,8 @@ pub(crate) enum Request {
     ProcessSignal {
         process: ProcessId,
     },
+    TerminateHandle,
+    TerminateCheck,
     ProcessExit,
 }
 
@@ -201,6 +205,8 @@ struct Occurrences {
 pub(crate) struct KernelProcess {
     pub name: String,
     pub state: ProcessState,
+    /// What SIGTERM does to it.
+    pub handler: TerminateHandler,
     /// By descriptor number: which end it is, or closed.
     pub descriptors: Vec<Option<PipeEnd>>,
 }
@@ -350,6 +356,7 @@ impl Kernel {
             }
             for process in &mut self.processes {
                 process.state = ProcessState::NotStarted;
+                process.handler = TerminateHandler::Absent;
                 process.descriptors.clear();
             }
             self.lanes.iter_mut().for_each(KernelLane::reset);
@@ -357,6 +364,7 @@ impl Kernel {
             let process = |name: &String| KernelProcess {
                 name: name.clone(),
                 state: ProcessState::NotStarted,
+                handler: TerminateHandler::Absent,
                 descriptors: Vec::new(),
             };
             self.processes = layout.processes.iter().map(process).collect();

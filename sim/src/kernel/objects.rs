@@ -182,12 +182,21 @@ impl Kernel {
         Ok(())
     }
 
-    /// A signal is on its way: the process dies a little later.
+    /// A signal is on its way: unless the process handles it, it dies a little later.
     pub(crate) fn signal(&mut self, process: ProcessId, signal: Signal) {
+        if self.processes[usize::from(process.0)].handler.catches(signal) {
+            // Its main lane may await a death.
+            return self.everybody_is_doubtful();
+        }
         let _ = self.processes[usize::from(process.0)].state.signal(signal);
         if self.is_dying(process) {
             self.dying |= 1 << process.0;
         }
+    }
+
+    /// Whether SIGTERM has asked a process to leave.
+    pub(crate) fn is_asked(&self, process: ProcessId) -> bool {
+        self.processes[usize::from(process.0)].handler.is_asked()
     }
 
     /// Somebody has waited for a process: it is reaped.

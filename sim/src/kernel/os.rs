@@ -206,9 +206,11 @@ fn as_the_mutant_says(
 }
 
 impl SimulatedOs {
-    /// Waits until a process of the scenario is dead, whoever started it.
-    pub(crate) async fn await_death(self, process: ProcessId) {
-        immediate(Request::AwaitDeath { process }, Site::new("await-death"), |_| ()).await;
+    /// Waits until a process of the scenario is dead, whoever started it, or its own is asked to
+    /// leave.
+    pub(crate) async fn await_death(self, process: ProcessId, or_asked: bool) {
+        immediate(Request::AwaitDeath { process, or_asked }, Site::new("await-death"), |_| ())
+            .await;
     }
 }
 
@@ -655,6 +657,22 @@ impl Os for SimulatedOs {
         immediate(Request::ProcessSignal { process }, site, move |kernel| {
             kernel.signal(process, signal_of(signal));
             Ok(())
+        })
+    }
+
+    fn handle_terminate(&self, site: Site) -> impl Future<Output = io::Result<()>> {
+        immediate(Request::TerminateHandle, site, |kernel| {
+            let process = kernel.process_of(kernel.current);
+            kernel.processes[usize::from(process.0)].handler.install();
+            Ok(())
+        })
+    }
+
+    fn asked_to_leave(&self, site: Site) -> impl Future<Output = bool> {
+        step(Request::TerminateCheck, site, |kernel, _| {
+            let asked = kernel.is_asked(kernel.process_of(kernel.current));
+            kernel.note(if asked { StepResult::Ready } else { StepResult::Unavailable }, 0);
+            asked
         })
     }
 

@@ -198,6 +198,7 @@ impl<'a> Builder<'a> {
                 .map(|(new, (old, process))| ProcessProgram {
                     name: format!("P{new}"),
                     daemon: process.daemon,
+                    leaves_on_terminate: process.leaves_on_terminate,
                     lanes: self.lanes_of(old, process),
                 })
                 .collect(),

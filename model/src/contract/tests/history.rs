@@ -43,6 +43,7 @@ pub(super) fn program(maxsize: u32) -> Program {
         processes: (0..3)
             .map(|number| ProcessProgram {
                 daemon: false,
+                leaves_on_terminate: false,
                 name: format!("P{number}"),
                 lanes: vec![lane("main"), lane("T")],
             })

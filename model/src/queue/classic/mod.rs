@@ -17,6 +17,7 @@
 //!     items: vec![Item { name: "a".into(), bytes: 16, producer: ProcessId(0), queue }],
 //!     processes: vec![ProcessProgram {
 //!         daemon: false,
+//!         leaves_on_terminate: false,
 //!         name: "P0".into(),
 //!         lanes: vec![LaneProgram { name: "main".into(), instructions: vec![put.into()] }],
 //!     }],
@@ -324,7 +325,7 @@ impl Machine for Classic {
         state.processes[0].state = ProcessState::Running;
         state.open_ends(ProcessId(0));
         // The first call of P0.main is part of the initial state; see `first_events`.
-        self.begin(&mut state, LaneId(0), &mut Events::new());
+        self.begin_process(&mut state, ProcessId(0), &mut Events::new());
         state
     }
 
@@ -412,7 +413,7 @@ impl Classic {
     pub fn first_events(&self) -> ArrayVec<Event, 4> {
         let mut state = State::new(&self.program, self.lanes.len(), &self.environment);
         let mut events = Events::new();
-        self.begin(&mut state, LaneId(0), &mut events);
+        self.begin_process(&mut state, ProcessId(0), &mut events);
         events
     }
 
@@ -552,6 +553,8 @@ impl Classic {
             | Point::LeaveChildJoin
             | Point::Exit
             | Point::AwaitDeath
+            | Point::TerminateHandle
+            | Point::TerminateCheck
             | Point::ProcessStart
             | Point::ProcessJoin
             | Point::ProcessPoll

@@ -63,6 +63,7 @@ impl Classic {
                 let thread = self.leaving_thread(state, lane);
                 thread.is_none_or(|thread| state.lane(thread).point == Point::Ended)
             }
+            Point::AwaitDeath if self.is_asked_to_leave(state, lane) => true,
             Point::LeaveChildJoin | Point::ProcessJoin | Point::AwaitDeath => self
                 .awaited_process(state, lane)
                 .is_none_or(|process| state.process(process).state.exit().is_some()),

@@ -13,6 +13,11 @@ pub enum Point {
     /// `after P1 died`.
     AwaitDeath,
 
+    /// Handle SIGTERM from now on (`LC5`).
+    TerminateHandle,
+    /// Has SIGTERM asked the process to leave (`LC5`)?
+    TerminateCheck,
+
     /// Closed? (`p0`)
     Put,
     /// Take a slot (`p1`).
@@ -177,10 +182,12 @@ pub enum Point {
 
 impl Point {
     /// Every point, in the order of the protocol's parts.
-    pub const ALL: [Self; 80] = [
+    pub const ALL: [Self; 82] = [
         Self::NotStarted,
         Self::Ended,
         Self::AwaitDeath,
+        Self::TerminateHandle,
+        Self::TerminateCheck,
         Self::Put,
         Self::PutAcquire,
         Self::PutLock,
@@ -314,6 +321,8 @@ impl Point {
             Self::NotStarted
             | Self::Ended
             | Self::AwaitDeath
+            | Self::TerminateHandle
+            | Self::TerminateCheck
             | Self::ProcessStart
             | Self::ProcessJoin
             | Self::ProcessPoll
@@ -358,6 +367,8 @@ impl Point {
             Self::NotStarted => "not-started",
             Self::Ended => "ended",
             Self::AwaitDeath => "await-death",
+            Self::TerminateHandle => "terminate.handle",
+            Self::TerminateCheck => "terminate.check",
             Self::Put => "put",
             Self::PutAcquire => "sem.acquire",
             Self::PutLock | Self::SentinelLock | Self::FeedLock => "notempty.lock",

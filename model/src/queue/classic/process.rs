@@ -2,6 +2,7 @@
 
 use crate::event::Event;
 use crate::machine::Refused;
+use crate::os::process::TerminateHandler;
 use crate::program::{
     Instruction, LaneId, LaneRole, Operation, Outcome, ProcessId, QueueId, QueueKind, QueueLock,
     Signal,
@@ -19,6 +20,28 @@ impl Classic {
         instructions.get(usize::from(index)).map(|planned| &planned.instruction)
     }
 
+    /// A process comes to its main lane's first step.
+    pub(super) fn begin_process(&self, state: &mut State, process: ProcessId, events: &mut Events) {
+        let main = self.program.lane_of(process, 0);
+        if self.heeds_terminate(main) {
+            state.lane_mut(main).point = Point::TerminateHandle;
+        } else {
+            self.begin(state, main, events);
+        }
+    }
+
+    /// Whether a lane leaves its process where SIGTERM has asked for it: the handler runs in the
+    /// main thread, between two operations (`LC5`).
+    pub(super) fn heeds_terminate(&self, lane: LaneId) -> bool {
+        let process = &self.program.processes[usize::from(self.process_of(lane).0)];
+        process.leaves_on_terminate && self.role(lane) == LaneRole::Program(0)
+    }
+
+    /// Whether a lane was asked to leave its process and heeds it.
+    pub(super) fn is_asked_to_leave(&self, state: &State, lane: LaneId) -> bool {
+        state.process(self.process_of(lane)).handler.is_asked() && self.heeds_terminate(lane)
+    }
+
     /// The lane comes to its next instruction, or has done them all.
     pub(super) fn begin(&self, state: &mut State, lane: LaneId, events: &mut Events) {
         let index = state.lane(lane).instruction;
@@ -26,11 +49,20 @@ impl Classic {
             Some(instruction) if instruction.after.is_some() => {
                 state.lane_mut(lane).point = Point::AwaitDeath;
             }
-            Some(_) => self.enter(state, lane, events),
+            Some(_) => self.enter_unless_asked(state, lane, events),
             None if matches!(self.role(lane), LaneRole::Program(0)) => {
                 self.begin_to_leave(state, lane, 0, events);
             }
             None => state.lane_mut(lane).end(),
+        }
+    }
+
+    /// The lane calls its instruction's operation, after a look whether it is to leave.
+    pub(super) fn enter_unless_asked(&self, state: &mut State, lane: LaneId, events: &mut Events) {
+        if self.heeds_terminate(lane) {
+            state.lane_mut(lane).point = Point::TerminateCheck;
+        } else {
+            self.enter(state, lane, events);
         }
     }
 
@@ -91,7 +123,19 @@ impl Classic {
     ) -> StepResult {
         let process = self.process_of(lane);
         match state.lane(lane).point {
-            Point::AwaitDeath => self.enter(state, lane, events),
+            Point::AwaitDeath => self.enter_unless_asked(state, lane, events),
+            Point::TerminateHandle => {
+                state.process_mut(process).handler.install();
+                self.begin(state, lane, events);
+            }
+            Point::TerminateCheck if self.is_asked_to_leave(state, lane) => {
+                self.begin_to_leave(state, lane, 0, events);
+                return StepResult::Ready;
+            }
+            Point::TerminateCheck => {
+                self.enter(state, lane, events);
+                return StepResult::Unavailable;
+            }
             Point::ProcessStart => return self.start(state, lane, events),
             Point::ProcessJoin => return self.join(state, lane, events),
             Point::ProcessTerminate | Point::ProcessKill => self.signal(state, lane, events),
@@ -113,7 +157,7 @@ impl Classic {
             Point::LeaveThreadJoin => self.leave_on(state, lane),
             Point::LeaveChildTerminate => {
                 if let Some(child) = self.leaving_child(state, lane) {
-                    let _ = state.process_mut(child).state.signal(Signal::Terminate);
+                    state.process_mut(child).signal(Signal::Terminate);
                 }
                 self.leave_on(state, lane);
             }
@@ -157,7 +201,7 @@ impl Classic {
         state.process_mut(process).children.push(child);
         state.open_ends(child);
         self.finish(state, lane, Outcome::Done, events);
-        self.begin(state, self.program.lane_of(child, 0), events);
+        self.begin_process(state, child, events);
         StepResult::Done
     }
 
@@ -188,10 +232,11 @@ impl Classic {
         state.process_mut(process).children.retain(|&other| other != child);
     }
 
-    /// `terminate` and `kill`: the signal is on its way; the process dies a little later.
+    /// `terminate` and `kill`: the signal is on its way; unless the process handles it, it dies a
+    /// little later.
     fn signal(&self, state: &mut State, lane: LaneId, events: &mut Events) {
         if let Some(&Operation::Signal { process, signal }) = self.operation_of(state, lane) {
-            let _ = state.process_mut(process).state.signal(signal);
+            state.process_mut(process).signal(signal);
         }
         self.finish(state, lane, Outcome::Done, events);
     }
@@ -309,12 +354,13 @@ impl Classic {
         signal: Signal,
         events: &mut Events,
     ) -> Result<(), Refused> {
-        let life = &mut state.process_mut(process).state;
-        if !life.is_alive() {
+        let victim = state.process_mut(process);
+        if !victim.state.is_alive() {
             return Err(Refused(format!("P{} is not alive", process.0)));
         }
-        let _ = life.signal(signal);
-        let _ = life.die();
+        victim.signal(signal);
+        // Who handles the signal goes on.
+        let _ = victim.state.die();
         state.kills_left = state.kills_left.saturating_sub(1);
         self.end_process(state, process, events);
         Ok(())
@@ -348,6 +394,7 @@ impl Classic {
             }
         }
         let entry = state.process_mut(process);
+        entry.handler = TerminateHandler::Absent;
         entry.children.clear();
         entry.threads.clear();
         entry.feeders.clear();

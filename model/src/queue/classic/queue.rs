@@ -439,7 +439,7 @@ impl Classic {
         current.failure = None;
         current.overdue = false;
         if repeats {
-            self.enter(state, lane, events);
+            self.enter_unless_asked(state, lane, events);
         } else {
             current.instruction += 1;
             self.begin(state, lane, events);

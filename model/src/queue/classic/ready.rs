@@ -172,6 +172,8 @@ impl Point {
             | Self::NotifyDrainWait => Change::Of(Kind::Tasks),
             // A child that was joined is no longer waited for on leaving.
             Self::ProcessJoin | Self::ProcessPoll | Self::LeaveChildJoin => Change::Of(Kind::Life),
+            // Who awaits a death goes on where it is asked to leave.
+            Self::ProcessTerminate | Self::LeaveChildTerminate => Change::Of(Kind::Life),
             Self::NotStarted
             | Self::Ended
             | Self::PutStart

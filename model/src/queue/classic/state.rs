@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 
 use crate::clone::clone_by_field;
 use crate::os::pipe::Pipe;
-use crate::os::process::ProcessState;
+use crate::os::process::{ProcessState, TerminateHandler};
 use crate::os::semaphore::Semaphore;
-use crate::program::{ItemId, LaneId, Outcome, ProcessId, Program, QueueId, QueueKind};
+use crate::program::{ItemId, LaneId, Outcome, ProcessId, Program, QueueId, QueueKind, Signal};
 
 use super::point::Point;
 use super::tasks::Tasks;
@@ -104,6 +104,8 @@ pub enum Leaving {
 pub struct Process {
     /// Where it is in its life.
     pub state: ProcessState,
+    /// What SIGTERM does to it.
+    pub handler: TerminateHandler,
     /// Its children that have not been joined, in order of start.
     pub children: Vec<ProcessId>,
     /// Its further threads, in order of start.
@@ -112,7 +114,17 @@ pub struct Process {
     pub feeders: Vec<QueueId>,
 }
 
-clone_by_field!(Process { state, children, threads, feeders });
+impl Process {
+    /// Somebody sends it a signal. Where it does not handle it, it will die of it (`LC5`).
+    pub(super) fn signal(&mut self, signal: Signal) {
+        if !self.handler.catches(signal) {
+            // To one that never started nobody can send anything.
+            let _ = self.state.signal(signal);
+        }
+    }
+}
+
+clone_by_field!(Process { state, handler, children, threads, feeders });
 
 /// What the processes share of one queue.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -278,6 +290,7 @@ impl State {
         });
         let process = Process {
             state: ProcessState::NotStarted,
+            handler: TerminateHandler::Absent,
             children: Vec::new(),
             threads: Vec::new(),
             feeders: Vec::new(),

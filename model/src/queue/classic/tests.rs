@@ -18,6 +18,7 @@ fn program(maxsize: u32, items: &[(u8, u32)], processes: &[&[Operation]]) -> Pro
     });
     let processes = processes.iter().enumerate().map(|(index, operations)| ProcessProgram {
         daemon: false,
+        leaves_on_terminate: false,
         name: format!("P{index}"),
         lanes: vec![LaneProgram {
             name: "main".to_owned(),

@@ -223,6 +223,9 @@ impl Manager {
             let [lane] = &process.lanes[..] else {
                 return Err(NotModelled(format!("threads, as {} has", process.name)));
             };
+            if process.leaves_on_terminate {
+                return Err(NotModelled(format!("a handler of SIGTERM, as {} has", process.name)));
+            }
             if process.daemon {
                 return Err(NotModelled(format!("daemons, as {} is", process.name)));
             }

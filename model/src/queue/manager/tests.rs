@@ -37,6 +37,7 @@ fn program(maxsize: u32, producers: &[u8], processes: &[&[Instruction]]) -> Prog
     });
     let processes = processes.iter().enumerate().map(|(index, instructions)| ProcessProgram {
         daemon: false,
+        leaves_on_terminate: false,
         name: format!("P{index}"),
         lanes: vec![LaneProgram { name: "main".to_owned(), instructions: instructions.to_vec() }],
     });

@@ -12,6 +12,7 @@ mod poll;
 mod process;
 mod semaphore;
 mod socket;
+mod terminate;
 mod thread;
 
 pub use descriptor::Descriptor;
@@ -23,6 +24,7 @@ pub use thread::Thread;
 pub use inherited::inherited_start;
 pub use process::allow_start;
 pub(crate) use process::ignore_interrupts;
+pub use terminate::asked_to_leave;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -204,6 +206,14 @@ impl Os for Linux {
 
     async fn process_signal(&self, process: &Process, signal: Signal, _: Site) -> io::Result<()> {
         process.signal(signal)
+    }
+
+    async fn handle_terminate(&self, _: Site) -> io::Result<()> {
+        terminate::handle()
+    }
+
+    async fn asked_to_leave(&self, _: Site) -> bool {
+        terminate::is_asked()
     }
 
     async fn process_exit(&self, code: i32, _: Site) -> Infallible {

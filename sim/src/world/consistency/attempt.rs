@@ -219,6 +219,13 @@ impl Node {
                 if position.moved == whole {
                     position.moved = 0;
                     position.steps += 1;
+                    // A handler interrupted the call; the rest is a new one (`WF2`).
+                    if self.state.lane(lane).in_call {
+                        let interrupt = Action::Interrupt { lane };
+                        machine
+                            .apply(&mut self.state, &interrupt)
+                            .map_err(|refused| format!("{}, where {refused}", found()))?;
+                    }
                 }
             }
             // A call that was cut off returns what it has written, then the next one fails.

@@ -22,6 +22,7 @@ fn machine(sizes: [u32; 2]) -> Classic {
     let get = |timeout| Operation::Get { queue: QUEUE, timeout };
     let process = |name: &str, operations: &[Operation]| ProcessProgram {
         daemon: false,
+        leaves_on_terminate: false,
         name: name.to_owned(),
         lanes: vec![LaneProgram {
             name: "main".to_owned(),

@@ -91,6 +91,9 @@ pub enum NativeError {
     /// A kill or a hold names what the program does not have.
     #[error("the program has no lane or process '{0}'; see 'midput list sites'")]
     Unknown(String),
+    /// A kill is by SIGTERM and its victim handles that.
+    #[error("{0} handles SIGTERM (on_terminate), which is no kill of it; say 'terminate {0}'")]
+    Handled(String),
     /// The system refused something to the harness.
     #[error("the processes could not be run: {0}")]
     Io(#[from] io::Error),
@@ -185,8 +188,11 @@ pub fn run(
 
 fn resolve_kills(program: &Program, kills: &[KillPoint]) -> Result<Vec<setup::Kill>, NativeError> {
     let resolve = |(index, kill): (usize, &KillPoint)| {
-        if usize::from(kill.process.0) >= program.processes.len() {
-            return Err(NativeError::Unknown(format!("P{}", kill.process.0)));
+        let victim = program.processes.get(usize::from(kill.process.0));
+        let unknown = || NativeError::Unknown(format!("P{}", kill.process.0));
+        let victim = victim.ok_or_else(unknown)?;
+        if victim.leaves_on_terminate && kill.signal == Signal::Terminate {
+            return Err(NativeError::Handled(victim.name.clone()));
         }
         let target = target(program, &kill.site)?;
         let (victim, place, signal) = (kill.process, kill.place, kill.signal);

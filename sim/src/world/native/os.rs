@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -406,6 +406,20 @@ impl Os for NativeOs {
         result
     }
 
+    async fn handle_terminate(&self, site: Site) -> io::Result<()> {
+        let step = arrive(site, None);
+        let result = Linux.handle_terminate(site).await;
+        done(&step, result.as_ref().map_or_else(failed, |()| StepResult::Done), true);
+        result
+    }
+
+    async fn asked_to_leave(&self, site: Site) -> bool {
+        let step = arrive(site, None);
+        let asked = Linux.asked_to_leave(site).await;
+        done(&step, if asked { StepResult::Ready } else { StepResult::Unavailable }, true);
+        asked
+    }
+
     async fn process_exit(&self, code: i32, site: Site) -> Infallible {
         // Nothing is noted after it: that the process has exited is seen from outside.
         arrive(site, Some(Waits::Forever));
@@ -436,10 +450,10 @@ impl Stage for NativeOs {
         scene().map(|scene| scene.setup.directory.clone()).unwrap_or_default()
     }
 
-    async fn await_death(&self, process: ProcessId) {
+    async fn await_death(&self, process: ProcessId, or_asked: bool) {
         let step = arrive(Site::new("await-death"), Some(Waits::Forever));
         if let Some(scene) = scene() {
-            match wait_for_death(scene, process) {
+            match wait_for_death(scene, process, or_asked) {
                 Ok(()) => done(&step, StepResult::Done, true),
                 Err(error) => {
                     scene.log(What::Failed { why: format!("cannot await a death: {error}") });
@@ -494,17 +508,23 @@ pub(super) fn note_start(scene: &Scene, process: ProcessId, number: u32) -> io::
 /// How long a process whose pipe has ended may take to be gone.
 const GONE_WITHIN: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
 
-/// Waits until the process was started, then until nobody can write its pipe, then until it is gone.
+/// Waits until the process was started, then until nobody can write its pipe, then until it is gone; or,
+/// where that is asked for, until this process is asked to leave.
 /// A process that ends closes one descriptor after the other, and whoever that wakes may be faster:
 /// what else it held, such as a connection, would still look alive.
-pub(super) fn wait_for_death(scene: &Scene, process: ProcessId) -> io::Result<()> {
+pub(super) fn wait_for_death(scene: &Scene, process: ProcessId, or_asked: bool) -> io::Result<()> {
+    let asked = if or_asked { linux::asked_to_leave() } else { None };
     let objects = scene.setup.processes[usize::from(process.0)];
     let flags = OFlags::RDONLY | OFlags::NONBLOCK;
-    wait_readable(&objects.started.open(scene.harness, flags)?)?;
+    if wait_readable(&objects.started.open(scene.harness, flags)?, asked)? {
+        return Ok(());
+    }
     let life = objects.life.open(scene.harness, flags)?;
     // A pipe that had no writer when it was opened does not poll as ended, but reads so.
     while !super::has_ended(&life)? {
-        wait_readable(&life)?;
+        if wait_readable(&life, asked)? {
+            return Ok(());
+        }
     }
     let mut number = [0; 4];
     rustix::io::pread(objects.number.open(scene.harness, OFlags::RDONLY)?, &mut number, 0)?;
@@ -520,11 +540,15 @@ pub(super) fn wait_for_death(scene: &Scene, process: ProcessId) -> io::Result<()
     Ok(())
 }
 
-/// Waits until the pipe has bytes or has ended.
-pub(super) fn wait_readable(pipe: &OwnedFd) -> io::Result<()> {
+/// Waits until the pipe has bytes or has ended, or the other descriptor can be read; whether that
+/// can.
+pub(super) fn wait_readable(pipe: &OwnedFd, asked: Option<BorrowedFd<'_>>) -> io::Result<bool> {
+    let descriptors = [Some(pipe.as_fd()), asked];
+    let mut polled: Vec<_> =
+        descriptors.iter().flatten().map(|it| PollFd::new(it, PollFlags::IN)).collect();
     loop {
-        match rustix::event::poll(&mut [PollFd::new(pipe, PollFlags::IN)], None) {
-            Ok(_) => return Ok(()),
+        match rustix::event::poll(&mut polled, None) {
+            Ok(_) => return Ok(polled.get(1).is_some_and(|asked| !asked.revents().is_empty())),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }

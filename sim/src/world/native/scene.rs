@@ -108,7 +108,7 @@ impl Scene {
     fn carry_out(&self, kill: &Kill) {
         self.log(What::Kill { index: kill.index });
         if kill.victim != self.process {
-            if let Err(error) = super::os::wait_for_death(self, kill.victim) {
+            if let Err(error) = super::os::wait_for_death(self, kill.victim, false) {
                 self.log(What::Failed { why: format!("cannot await a death: {error}") });
             }
             return;

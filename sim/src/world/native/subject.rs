@@ -105,7 +105,7 @@ fn watch(lifeline: OwnedFd) -> Result<u32, Problem> {
     let watch = move || {
         let _ = say.send(rustix::thread::gettid());
         while matches!(super::has_ended(&lifeline), Ok(false)) {
-            if wait_readable(&lifeline).is_err() {
+            if wait_readable(&lifeline, None).is_err() {
                 break;
             }
         }
