@@ -34,7 +34,7 @@ pub(super) fn fault(state: &State, is_end: bool) -> Option<&'static str> {
         return Some("somebody sleeps for ever on a free lock");
     }
     let stuck = state.lanes().iter().any(|lane| lane.is_alive() && !lane.is_done());
-    stuck.then_some("a survivor has not ended")
+    stuck.then_some("a survivor does not end in good order")
 }
 
 /// Three processes, each of which may come as a third that has not waited, and a kill anywhere:

@@ -54,6 +54,11 @@ const MUTANTS: &[Mutant] = &[
             after.lanes[index(action)].list.forget();
         }
     }),
+    ("unlock stays pending", |before, action, after| {
+        if unlocks(before, action) == Some(Unlocking::Forget) {
+            after.lanes[index(action)].list.register(FutexId(0));
+        }
+    }),
     ("lock is not pending", |before, action, after| {
         if locks(before, action) == Some(LockPoint::Register) {
             after.lanes[index(action)].list.forget();

@@ -8,6 +8,7 @@ mod lock_mutants;
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
+use super::lock::Protocol;
 use super::{Action, Observation};
 use crate::explore::{Explored, Limits, StateIndex, explore, fingerprint};
 use crate::machine::{Machine, Refused};
@@ -102,6 +103,33 @@ fn every_run_ends<M: Machine>(machine: &M) -> bool {
         }
     }
     taken_away == followers.len()
+}
+
+/// What is not possible in a state is refused and changes nothing, whatever it is.
+#[test]
+fn what_is_not_possible_is_refused() {
+    assert_refuses_the_rest(&lock::contest(Protocol::Sticky, &[1, 1]));
+    assert_refuses_the_rest(&event::hand_over(&[1], &[1]));
+}
+
+fn assert_refuses_the_rest<M: Machine<Action = Action>>(machine: &M) {
+    let every = |process| {
+        [Action::Step, Action::Expire, Action::Kernel, Action::Kill].map(|action| action(process))
+    };
+    let mut refused = 0;
+    explore(machine, LIMITS, |visit| {
+        for action in (0..4).flat_map(every) {
+            let mut state = visit.state.clone();
+            let possible = visit.enabled.contains(&action) || visit.disturbances.contains(&action);
+            assert_eq!(machine.apply(&mut state, &action).is_ok(), possible, "{action:?}");
+            if !possible {
+                assert_eq!(state, *visit.state);
+                refused += 1;
+            }
+        }
+        ControlFlow::Continue(())
+    });
+    assert!(refused > 0);
 }
 
 /// What a mutant of a machine came to, as a line of a table: what goes wrong first, after how many
