@@ -73,12 +73,19 @@ pub(super) fn sleeps_in_write(path: &str, descriptor: i32, bytes: u32) -> bool {
         && arguments.get(3) == Some(&format!("{bytes:#x}").as_str())
 }
 
-pub(super) fn until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(super) fn until(what: &str, condition: impl FnMut() -> bool) {
+    assert!(comes_true(condition), "waited in vain until {what}");
+}
+
+pub(super) fn comes_true(mut condition: impl FnMut() -> bool) -> bool {
     let end = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < end, "waited in vain until {what}");
+        if Instant::now() >= end {
+            return false;
+        }
         thread::sleep(Duration::from_micros(50));
     }
+    true
 }
 
 /// How much of a blocking write the model says is in the pipe, and how much is left.

@@ -13,7 +13,7 @@ use rustix::net::sockopt::{set_socket_send_buffer_size, socket_send_buffer_size}
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socketpair};
 
 use super::alone;
-use super::blocked::{sleeps_in_write, until};
+use super::blocked::{comes_true, sleeps_in_write};
 use super::pair::{byte_at, hold, ready};
 
 const BOTH: [Side; 2] = [Side::First, Side::Second];
@@ -306,15 +306,20 @@ impl BlockedWriter {
     /// Waits until what the model says is there, and the thread sleeps or has returned.
     fn settle(&self, sockets: &Sockets, bytes: u32, returned: bool) {
         let expected = u64::from(sockets.model.available(Side::Second));
-        until(&format!("{expected} bytes are there, returned: {returned}"), || {
+        let mut seen = (false, None);
+        let comes_true = comes_true(|| {
             let at_rest = if returned {
                 self.thread.is_finished()
             } else {
                 sleeps_in_write(&self.task, self.descriptor, bytes)
             };
-            let end = sockets.ends[1].first();
-            at_rest && end.is_none_or(|end| rustix::io::ioctl_fionread(end) == Ok(expected))
+            let there = sockets.ends[1].first().map(rustix::io::ioctl_fionread);
+            seen = (at_rest, there);
+            at_rest && there.is_none_or(|there| there == Ok(expected))
         });
+        let (at_rest, there) = seen;
+        let wanted = format!("{expected} bytes, returned: {returned}");
+        assert!(comes_true, "{there:?} bytes are there, at rest: {at_rest}; by the model {wanted}");
     }
 }
 
