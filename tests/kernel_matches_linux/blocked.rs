@@ -71,6 +71,14 @@ pub(super) fn sleeps_in_write(path: &str, descriptor: i32, bytes: u32) -> bool {
     let arguments: Vec<&str> = text.split_whitespace().collect();
     arguments.get(1) == Some(&format!("{descriptor:#x}").as_str())
         && arguments.get(3) == Some(&format!("{bytes:#x}").as_str())
+        && is_asleep(&path.replace("syscall", "stat"))
+}
+
+/// Whether a task's state is `S`. One that was woken and has not run yet still shows its call; it
+/// looks again at what it waits for, and would see what is done meanwhile.
+fn is_asleep(path: &str) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('S'))
 }
 
 pub(super) fn until(what: &str, condition: impl FnMut() -> bool) {
