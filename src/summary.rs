@@ -164,6 +164,7 @@ const PARTS: &[Part] = &[
             "writer.close",
         ],
     ),
+    ("client", false, false, &["connect", "call.send", "answer.wait", "answer.read", "call.close"]),
 ];
 
 /// How often a kill landed at each step of each part, in each world.
