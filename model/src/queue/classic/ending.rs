@@ -21,7 +21,8 @@ pub struct Ending {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Objects {
     /// The values of its semaphores, in order of creation: the read and the write lock, unless it is
-    /// a bare pipe; the slots, unless it is a simple queue either; of a joinable queue the unfinished tasks, the lock of their
+    /// a bare pipe; the slots, unless it is a simple queue either; of a joinable queue the
+    /// unfinished tasks, the lock of their
     /// condition, and its sleepers, woken and wake-ups.
     pub semaphores: Vec<u32>,
     /// The bytes in its pipe.

@@ -269,7 +269,8 @@ impl Point {
 
     /// The part of the protocol that the point belongs to: `put`, `get`, `close`, `feeder`,
     /// `send` (of a feeder, a simple queue's put or a pipe's), `look`;
-    /// `force`; of a joinable queue `task_done`, `join`, `sleep` and `tasks`; of a simple one `simple`; or the
+    /// `force`; of a joinable queue `task_done`, `join`, `sleep` and `tasks`; of a simple one
+    /// `simple`; or the
     /// life of a `process`.
     pub fn part(self) -> &'static str {
         match self {
