@@ -258,18 +258,25 @@ fn leaving_tells_feeders_joins_children_and_then_feeders() {
     });
 }
 
-/// Ends while a thread of its own waits in `get`, with the lock of the readers.
-fn leave_a_thread_in_get(queue: Queue<u64>) {
+/// Starts a thread, and waits until it waits in this system call.
+fn leave_a_thread_in(number: libc::c_long, body: impl FnOnce() + Send + 'static) {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         tell.send(rustix::thread::gettid()).unwrap();
-        queue.get().unwrap();
+        body();
     });
     let call = format!("/proc/self/task/{}/syscall", told.recv().unwrap());
-    let reads = format!("{} ", libc::SYS_read);
-    while !std::fs::read_to_string(&call).unwrap().starts_with(&reads) {
+    let waits = format!("{number} ");
+    while !std::fs::read_to_string(&call).unwrap().starts_with(&waits) {
         std::thread::yield_now();
     }
+}
+
+/// Ends while a thread of its own waits in `get`, with the lock of the readers.
+fn leave_a_thread_in_get(queue: Queue<u64>) {
+    leave_a_thread_in(libc::SYS_read, move || {
+        queue.get().unwrap();
+    });
 }
 
 /// An exit in good order takes the lock along with a thread that nobody waits for (`LC10`, `X12`).
@@ -288,16 +295,7 @@ fn a_thread_left_in_get_takes_the_lock_along() {
 /// Ends while a thread of its own waits in `put`, as the queue is full.
 fn leave_a_thread_in_put(queue: Queue<u64>) {
     queue.put(1).unwrap();
-    let (tell, told) = mpsc::channel();
-    std::thread::spawn(move || {
-        tell.send(rustix::thread::gettid()).unwrap();
-        queue.put(2).unwrap();
-    });
-    let call = format!("/proc/self/task/{}/syscall", told.recv().unwrap());
-    let waits = format!("{} ", libc::SYS_futex);
-    while !std::fs::read_to_string(&call).unwrap().starts_with(&waits) {
-        std::thread::yield_now();
-    }
+    leave_a_thread_in(libc::SYS_futex, move || queue.put(2).unwrap());
 }
 
 /// A thread that waits for a slot has nothing, and leaves nothing behind (`LC10`).

@@ -141,14 +141,12 @@ impl Machine for Contest {
     }
 
     fn enabled(&self, state: &State, out: &mut Vec<Action>) {
-        for process in 0..state.lanes.len() as u8 {
-            let actions = [Action::Step(process), Action::Expire(process), Action::Kernel(process)];
-            out.extend(actions.into_iter().filter(|&action| self.is_possible(state, action)));
-        }
+        let all = Action::all(state.lanes.len());
+        out.extend(all.filter(|&action| self.is_possible(state, action)));
     }
 
     fn disturbances(&self, state: &State, out: &mut Vec<Action>) {
-        let kills = (0..state.lanes.len() as u8).map(Action::Kill);
+        let kills = Action::kills(state.lanes.len());
         out.extend(kills.filter(|&action| self.is_possible(state, action)));
     }
 

@@ -76,6 +76,17 @@ pub enum Action {
 }
 
 impl Action {
+    /// What may happen by itself to so many processes, in a fixed order.
+    fn all(processes: usize) -> impl Iterator<Item = Self> {
+        let of = |process| [Self::Step(process), Self::Expire(process), Self::Kernel(process)];
+        (0..processes as u8).flat_map(of)
+    }
+
+    /// The kills of so many processes.
+    fn kills(processes: usize) -> impl Iterator<Item = Self> {
+        (0..processes as u8).map(Self::Kill)
+    }
+
     /// The process that it happens to.
     pub fn process(self) -> u8 {
         match self {

@@ -5,7 +5,7 @@
 //! early, waits at the committers' lock until all three are done.
 
 use super::event::{fault, hand_over};
-use super::{Altered, line_of, search, trace};
+use super::{Altered, index, line_of, search, trace};
 use crate::os::futex::Word;
 use crate::queue::robust::event::{Signalling, SleepPoint, Sleeping};
 use crate::queue::robust::hand_over::{HandOver, Point, State};
@@ -193,10 +193,6 @@ fn sleeps_without_comparing(before: &State, action: &Action, after: &mut State) 
         after.lanes[index(action)].at =
             Point::Sleeping(Sleeping { at: SleepPoint::Asleep, expected });
     }
-}
-
-fn index(action: &Action) -> usize {
-    usize::from(action.process())
 }
 
 /// The operation of a commit that an action does, or that comes next.

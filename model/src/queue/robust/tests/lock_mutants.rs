@@ -1,7 +1,7 @@
 //! The proof of the sticky lock can fail: what each of these mutants breaks, it finds.
 
 use super::lock::{contest, fault};
-use super::{Altered, every_run_ends, line_of, search};
+use super::{Altered, every_run_ends, index, line_of, search};
 use crate::os::futex::{FutexId, Word};
 use crate::queue::robust::contest::{Point, State};
 use crate::queue::robust::lock::{LockPoint, Locked, Locking, Protocol, Unlocking};
@@ -132,10 +132,6 @@ fn a_lock_that_spins_has_runs_without_an_end() {
         }
     };
     assert!(!every_run_ends(&Altered { machine, alter }));
-}
-
-fn index(action: &Action) -> usize {
-    usize::from(action.process())
 }
 
 /// The operation of an unlock that an action does.

@@ -150,6 +150,11 @@ fn line_of<M: Machine<Observation = Observation>>(name: &str, found: &Search<M>)
     }
 }
 
+/// The lane that an action is about.
+fn index(action: &Action) -> usize {
+    usize::from(action.process())
+}
+
 /// A machine in which some action does something else.
 struct Altered<M: Machine> {
     machine: M,
