@@ -81,6 +81,7 @@ impl Observers {
             monitor.reset();
         }
         self.kills.clear();
+        self.deaths.clear();
         self.returns.clear();
         self.history.clear();
         self.end.blocked.clear();
