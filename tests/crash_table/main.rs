@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use midput_model::explore::{Limits, explore};
-use midput_model::program::{LaneId, Outcome, ProcessId};
+use midput_model::program::{LaneId, Outcome, ProcessId, Program};
 use midput_model::queue::classic::{Classic as Machine, From, Point, State, Time};
 use midput_scenarios::Scenario;
 use midput_sim::case::Case;
@@ -40,19 +40,24 @@ fn case(scenario: &Scenario, number: u64) -> Case {
     }
 }
 
+/// A result, as the tables write it.
+fn text(program: &Program, outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Done => "ok".to_owned(),
+        Outcome::Item(item) => program.items[usize::from(item.0)].name.clone(),
+        Outcome::Number(number) => number.to_string(),
+        Outcome::Bool(true) => "True".to_owned(),
+        Outcome::Bool(false) => "False".to_owned(),
+        other => format!("{other:?}"),
+    }
+}
+
 /// The cell that an end shows: what the survivor's operation returned, or where it hangs.
 fn cell(machine: &Machine, state: &State) -> String {
     let survivor: LaneId = machine.program().lane_of(ProcessId(2), 0);
     let lane = state.lane(survivor);
     let blocked = machine.end(state).blocked.iter().any(|it| it.lane == survivor);
-    let result = lane.results.first().map(|outcome| match *outcome {
-        Outcome::Done => "ok".to_owned(),
-        Outcome::Item(item) => machine.program().items[usize::from(item.0)].name.clone(),
-        Outcome::Number(number) => number.to_string(),
-        Outcome::Bool(true) => "True".to_owned(),
-        Outcome::Bool(false) => "False".to_owned(),
-        other => format!("{other:?}"),
-    });
+    let result = lane.results.first().map(|&outcome| text(machine.program(), outcome));
     match (result, blocked, lane.point) {
         (Some(result), true, Point::FeederJoin) => format!("{result}, exit HANGS"),
         (Some(result), false, _) => result,

@@ -1,7 +1,7 @@
 //! The rows of queues that a server owns (M): what a survivor sees once a client, or the server, is
 //! dead. Each run is besides one that the manager's machine has, call by call.
 
-use midput_model::program::{Outcome, ProcessId};
+use midput_model::program::ProcessId;
 use midput_scenarios::Scenario;
 use midput_sim::subject::Classic;
 use midput_sim::sweep::{CaseOutcome, Runner, Verdict, run_native};
@@ -95,14 +95,7 @@ fn seen(scenario: &Scenario, outcome: &CaseOutcome) -> String {
         return "HANG".to_owned();
     }
     let mut results = outcome.returns.iter().rev().filter(|(of, _)| *of == lane);
-    match results.next().map(|(_, outcome)| *outcome) {
-        Some(Outcome::Done) => "ok".to_owned(),
-        Some(Outcome::Item(item)) => program.items[usize::from(item.0)].name.clone(),
-        Some(Outcome::Number(number)) => number.to_string(),
-        Some(Outcome::Bool(true)) => "True".to_owned(),
-        Some(Outcome::Bool(false)) => "False".to_owned(),
-        other => other.map_or("nothing".to_owned(), |outcome| format!("{outcome:?}")),
-    }
+    results.next().map_or("nothing".to_owned(), |&(_, outcome)| super::text(program, outcome))
 }
 
 fn compare(mut run: impl FnMut(&Scenario) -> Vec<CaseOutcome>) {

@@ -20,7 +20,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags};
 
 use super::record::{Waits, What};
-use super::scene::{Scene, arrive, arrive_monitor, become_lane, count, done, limit, scene};
+use super::scene::{Scene, Step, arrive, arrive_monitor, become_lane, count, done, limit, scene};
 use crate::kernel::signal_of;
 use crate::script::Stage;
 
@@ -169,12 +169,7 @@ impl Os for NativeOs {
         let step = arrive(site, Some(Waits::Forever));
         let most = limit(&step, buffer.len());
         let result = Linux.write(descriptor, &buffer[..most], site).await;
-        let noted = result.as_ref().map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
-        let whole = match noted {
-            StepResult::Moved(moved) => moved as usize >= buffer.len(),
-            result => result != StepResult::Interrupted,
-        };
-        done(&step, noted, whole);
+        transferred(&step, &result, buffer.len());
         result
     }
 
@@ -248,12 +243,7 @@ impl Os for NativeOs {
         let step = arrive(site, waits(wait));
         let most = limit(&step, buffer.len());
         let result = Linux.send(socket, &buffer[..most], wait, site).await;
-        let noted = result.as_ref().map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
-        let whole = match noted {
-            StepResult::Moved(moved) => moved as usize >= buffer.len(),
-            result => result != StepResult::Interrupted,
-        };
-        done(&step, noted, whole);
+        transferred(&step, &result, buffer.len());
         result
     }
 
@@ -461,6 +451,16 @@ impl Stage for NativeOs {
             }
         }
     }
+}
+
+/// A transfer of at most so many bytes is done, with its step where it moved them all.
+fn transferred(step: &Step, result: &io::Result<usize>, bytes: usize) {
+    let noted = result.as_ref().map_or_else(failed, |moved| StepResult::Moved(count(*moved)));
+    let whole = match noted {
+        StepResult::Moved(moved) => moved as usize >= bytes,
+        result => result != StepResult::Interrupted,
+    };
+    done(step, noted, whole);
 }
 
 /// How a process ended, in the words of the model.
