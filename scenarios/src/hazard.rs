@@ -272,11 +272,11 @@ const ENTRIES: [Entry; 15] = [
     Entry {
         name: "empty-though-not-empty",
         loss: "A get raises Empty although an item is there.",
-        site: "`rlock.acquire` while another consumer holds the lock, or an item that is still in \
-               its producer",
-        rules: &["Q8", "Q13"],
+        site: "`rlock.acquire` while another consumer holds the lock: a living one for a moment, a \
+               dead one for ever",
+        rules: &["Q8", "X5"],
         guarantees: &[],
-        scenario: "no-fault/one-producer-two-consumers-nowait",
+        scenario: "kill-mid-get/idle-timed",
         remedy: "Never take Empty as the end: count the items, or send one that says it is \
                  the last.",
     },
