@@ -41,6 +41,7 @@ mod interrupted;
 pub mod manager;
 pub mod os;
 pub mod process;
+pub mod robust;
 pub mod timeout;
 mod worker;
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub mod linux;
+pub mod shared;
 
 /// The name of a step, and how many bytes its transfer has moved before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,8 @@ use rustix::io::{Errno, FdFlags};
 
 use super::descriptor::{Descriptor, WeakDescriptor};
 use super::process::WORKER_FLAG;
-use super::semaphore::{Mapping, Semaphore, WeakMapping};
+use super::semaphore::{self, Semaphore};
+use super::shared;
 use crate::codec;
 use crate::os::{Exported, Start};
 
@@ -24,7 +25,8 @@ static INHERITED: Mutex<BTreeMap<RawFd, Inherited>> = Mutex::new(BTreeMap::new()
 enum Inherited {
     Waiting(OwnedFd),
     Descriptor(WeakDescriptor),
-    Mapping(WeakMapping),
+    Semaphores(semaphore::WeakMapping),
+    Memory(shared::WeakMapping),
 }
 
 /// What this process was started with, where it was started as a worker; nothing when it was asked
@@ -86,7 +88,7 @@ pub(super) fn descriptor(exported: Exported) -> io::Result<Descriptor> {
             let descriptor = weak.upgrade()?;
             Some((Inherited::Descriptor(weak), descriptor))
         }
-        Inherited::Mapping(_) => None,
+        Inherited::Semaphores(_) | Inherited::Memory(_) => None,
     })
 }
 
@@ -94,16 +96,32 @@ pub(super) fn descriptor(exported: Exported) -> io::Result<Descriptor> {
 pub(super) fn semaphore(exported: Exported) -> io::Result<Semaphore> {
     let mapping = take_up(exported, |inherited| match inherited {
         Inherited::Waiting(owned) => {
-            let mapping = Arc::new(Mapping::map(owned).ok()?);
-            Some((Inherited::Mapping(Arc::downgrade(&mapping)), mapping))
+            let mapping = Arc::new(semaphore::Mapping::map(owned).ok()?);
+            Some((Inherited::Semaphores(Arc::downgrade(&mapping)), mapping))
         }
-        Inherited::Mapping(weak) => {
+        Inherited::Semaphores(weak) => {
             let mapping = weak.upgrade()?;
-            Some((Inherited::Mapping(weak), mapping))
+            Some((Inherited::Semaphores(weak), mapping))
         }
-        Inherited::Descriptor(_) => None,
+        Inherited::Descriptor(_) | Inherited::Memory(_) => None,
     })?;
     mapping.semaphore(exported.index)
+}
+
+/// Takes up inherited memory.
+pub(super) fn mapping(exported: Exported) -> io::Result<shared::Mapping> {
+    let shared = take_up(exported, |inherited| match inherited {
+        Inherited::Waiting(owned) => {
+            let shared = Arc::new(shared::Shared::open(owned).ok()?);
+            Some((Inherited::Memory(Arc::downgrade(&shared)), shared))
+        }
+        Inherited::Memory(weak) => {
+            let shared = weak.upgrade()?;
+            Some((Inherited::Memory(weak), shared))
+        }
+        Inherited::Descriptor(_) | Inherited::Semaphores(_) => None,
+    })?;
+    Ok(shared.into())
 }
 
 /// `EBADF` where nothing of that name was inherited, it was dropped since, or is something else.

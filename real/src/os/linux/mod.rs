@@ -1,7 +1,7 @@
 //! Linux: every step blocks in its system call, so that every future is ready at its first poll.
 #![expect(
     unsafe_code,
-    reason = "sem_t, mappings and inherited descriptors have no safe functions; each block says \
+    reason = "sem_t, mappings, robust lists and inherited descriptors have no safe functions; each block says \
               why it is sound"
 )]
 
@@ -11,6 +11,7 @@ mod monitor;
 mod poll;
 mod process;
 mod semaphore;
+mod shared;
 mod socket;
 mod terminate;
 mod thread;
@@ -19,6 +20,7 @@ pub use descriptor::Descriptor;
 pub use monitor::Monitor;
 pub use process::Process;
 pub use semaphore::Semaphore;
+pub use shared::Mapping;
 pub use thread::Thread;
 
 pub use inherited::inherited_start;

@@ -1,0 +1,93 @@
+//! The robust lock: taken and given back operation by operation, as `midput-model`'s machine has
+//! it.
+//!
+//! [`WAITERS`], once set, is never cleared: a word without an owner says then that somebody may
+//! sleep, and whoever takes it takes the duty to wake along. The kernel hands that duty on when an
+//! owner, or a thread that has the lock registered, dies.
+
+use std::io;
+
+use crate::os::shared::{CellId, OWNER, Seen, SharedMemory, Slept, WAITERS};
+use crate::os::{Site, Wait};
+
+const REGISTER: Site = Site::new("lock.register");
+const LOOK: Site = Site::new("lock.look");
+const TAKE: Site = Site::new("lock.take");
+const MARK: Site = Site::new("lock.mark");
+const WAIT: Site = Site::new("lock.wait");
+const WAKE_UP: Site = Site::new("lock.wake-up");
+const ENLIST: Site = Site::new("lock.enlist");
+const FORGET: Site = Site::new("lock.forget");
+const UNLOCK_REGISTER: Site = Site::new("unlock.register");
+const DELIST: Site = Site::new("unlock.delist");
+const RELEASE: Site = Site::new("unlock.release");
+const WAKE: Site = Site::new("unlock.wake");
+const UNLOCK_FORGET: Site = Site::new("unlock.forget");
+
+/// Takes the lock; `false` where the wait is over before. What the one before did when it died is
+/// of no interest: all that a lock of this queue protects is committed by one store.
+pub(super) async fn lock<O: SharedMemory>(
+    os: O,
+    mapping: &O::Mapping,
+    cell: CellId,
+    wait: Wait,
+) -> io::Result<bool> {
+    let thread = os.thread();
+    os.register(mapping, cell, REGISTER).await;
+    let mut word = os.load(mapping, cell, LOOK).await;
+    loop {
+        if word & OWNER == 0 {
+            let seen = Seen { cell, word };
+            match os.compare_exchange(mapping, seen, thread | word & WAITERS, TAKE).await {
+                Ok(()) => break,
+                Err(changed) => word = changed,
+            }
+            continue;
+        }
+        if wait == Wait::Try {
+            os.forget(FORGET).await;
+            return Ok(false);
+        }
+        if word & WAITERS == 0 {
+            let marked = word | WAITERS;
+            match os.compare_exchange(mapping, Seen { cell, word }, marked, MARK).await {
+                Ok(()) => word = marked,
+                Err(changed) => {
+                    word = changed;
+                    continue;
+                }
+            }
+        }
+        match os.sleep(mapping, &[Seen { cell, word }], wait, WAIT).await {
+            Ok(Slept::Look) => word = os.load(mapping, cell, WAKE_UP).await,
+            Ok(Slept::TimedOut) => {
+                os.forget(FORGET).await;
+                return Ok(false);
+            }
+            Err(error) => {
+                os.forget(FORGET).await;
+                return Err(error);
+            }
+        }
+    }
+    os.enlist(mapping, cell, ENLIST).await;
+    os.forget(FORGET).await;
+    Ok(true)
+}
+
+/// Gives the lock back.
+pub(super) async fn unlock<O: SharedMemory>(
+    os: O,
+    mapping: &O::Mapping,
+    cell: CellId,
+) -> io::Result<()> {
+    os.register(mapping, cell, UNLOCK_REGISTER).await;
+    os.delist(mapping, cell, DELIST).await;
+    let before = os.fetch_and(mapping, cell, WAITERS, RELEASE).await;
+    let woken = match before & WAITERS {
+        0 => Ok(()),
+        _ => os.wake(mapping, cell, WAKE).await,
+    };
+    os.forget(UNLOCK_FORGET).await;
+    woken
+}

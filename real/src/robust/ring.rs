@@ -1,0 +1,332 @@
+//! The ring: payloads of bytes through shared memory, in order, each whole or not at all.
+
+use std::io;
+
+use super::layout::{
+    ABOUT, Between, CELLS, Header, ITEMS, Position, READ, SPACE, UNIT, WRITE, units,
+};
+use super::{event, lock};
+use crate::os::shared::{CellId, SharedMemory, Slept};
+use crate::os::{Site, Wait};
+
+const LOOK: Site = Site::new("look");
+const CHECK: Site = Site::new("check");
+const COPY: Site = Site::new("copy");
+const WAIT: Site = Site::new("event.wait");
+
+/// What the first cell says in its upper half; the lower one is `maxsize`.
+const ABOUT_RING: u64 = 0x6d69_6401 << 32;
+
+/// Why the memory of a queue could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RingError {
+    /// Somebody has written into the memory what no queue writes there.
+    #[error("the queue's memory was overwritten: {0}; make a new queue")]
+    Overwritten(&'static str),
+    /// What the system said.
+    #[error("{0}")]
+    Os(#[from] io::Error),
+}
+
+/// How a put ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// So many payloads are in the ring, the first ones.
+    Done(usize),
+    /// There was no room in time, for none of them.
+    Full,
+}
+
+/// How a get ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Got {
+    /// So many payloads were taken.
+    Done(usize),
+    /// There was none in time.
+    Empty,
+}
+
+/// A ring in shared memory, as one process has it.
+pub struct Ring<O: SharedMemory> {
+    os: O,
+    mapping: O::Mapping,
+    maxsize: u32,
+    /// The ring's size in units.
+    size: u32,
+}
+
+impl<O: SharedMemory> Clone for Ring<O> {
+    fn clone(&self) -> Self {
+        let Self { os, mapping, maxsize, size } = self;
+        Self { os: *os, mapping: mapping.clone(), maxsize: *maxsize, size: *size }
+    }
+}
+
+impl<O: SharedMemory> Ring<O> {
+    /// Makes a ring of so many bytes, for at most `maxsize` payloads; 0 is no bound.
+    ///
+    /// # Errors
+    /// As [`SharedMemory::share`].
+    pub fn create(os: O, maxsize: u32, bytes: usize) -> io::Result<Self> {
+        let mapping = os.share(CELLS, bytes)?;
+        // Nobody else has the memory yet.
+        os.set_note(&mapping, ABOUT, ABOUT_RING | u64::from(maxsize));
+        Self::open(os, mapping)
+    }
+
+    /// Takes up a ring that somebody made.
+    ///
+    /// # Errors
+    /// `InvalidData` where the memory is no ring.
+    pub fn open(os: O, mapping: O::Mapping) -> io::Result<Self> {
+        let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the memory is no queue's");
+        if os.cells(&mapping) != CELLS {
+            return Err(invalid());
+        }
+        let about = os.note(&mapping, ABOUT);
+        let maxsize = about as u32;
+        if about & !u64::from(u32::MAX) != ABOUT_RING {
+            return Err(invalid());
+        }
+        let size = u32::try_from(os.ring_bytes(&mapping) as u64 / UNIT).map_err(|_| invalid())?;
+        Ok(Self { os, mapping, maxsize, size })
+    }
+
+    /// The memory.
+    pub fn mapping(&self) -> &O::Mapping {
+        &self.mapping
+    }
+
+    /// The longest payload that fits, in bytes.
+    pub fn longest(&self) -> usize {
+        (self.size as usize - 1) * UNIT as usize
+    }
+
+    /// The number of payloads that were put and not taken.
+    ///
+    /// # Errors
+    /// Where the memory was overwritten.
+    pub async fn count(&self) -> Result<usize, RingError> {
+        loop {
+            let tail = self.position(WRITE, LOOK).await;
+            let head = self.position(READ, LOOK).await;
+            // Both were so at one moment, where the first did not change until the second was read.
+            if self.position(WRITE, CHECK).await == tail {
+                return Ok(self.between(head, tail)?.items as usize);
+            }
+        }
+    }
+
+    /// Whether nothing more can be put now, for the number of payloads that are there.
+    ///
+    /// # Errors
+    /// As [`count`](Self::count).
+    pub async fn is_full(&self) -> Result<bool, RingError> {
+        Ok(self.maxsize != 0 && self.count().await? >= self.maxsize as usize)
+    }
+
+    /// Puts payloads, as many of the first ones as there is room for now, at least one; waits
+    /// while there is room for none.
+    ///
+    /// # Errors
+    /// As [`count`](Self::count), and what the system says.
+    pub async fn put<B: AsRef<[u8]>>(&self, payloads: &[B], wait: Wait) -> Result<Put, RingError> {
+        let Some(first) = payloads.first() else { return Ok(Put::Done(0)) };
+        let first = self.units_of(first.as_ref())?;
+        let Self { os, mapping, .. } = self;
+        if !lock::lock(*os, mapping, WRITE, wait).await? {
+            return Ok(Put::Full);
+        }
+        let put = match self.room(first, wait).await {
+            Ok(Some(between)) => self.write(payloads, between).await.map(Put::Done),
+            Ok(None) => Ok(Put::Full),
+            Err(error) => Err(error),
+        };
+        lock::unlock(*os, mapping, WRITE).await?;
+        put
+    }
+
+    /// Waits until so many units fit; none where the wait is over before.
+    async fn room(&self, units: u32, wait: Wait) -> Result<Option<Between>, RingError> {
+        let Self { os, mapping, .. } = self;
+        let tail = Position(os.own_value(mapping, WRITE));
+        let known = Position(os.note(mapping, WRITE));
+        if let Some(between) = self.fits(known, tail, units)? {
+            return Ok(Some(between));
+        }
+        loop {
+            if let Some(between) = self.fits(self.reload(READ, LOOK).await, tail, units)? {
+                return Ok(Some(between));
+            }
+            if wait == Wait::Try {
+                return Ok(None);
+            }
+            let seen = event::mark(*os, mapping, SPACE).await;
+            if let Some(between) = self.fits(self.reload(READ, CHECK).await, tail, units)? {
+                return Ok(Some(between));
+            }
+            if os.sleep(mapping, &[seen], wait, WAIT).await? == Slept::TimedOut {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// What is in the ring, if so many units fit as well.
+    #[inline]
+    fn fits(
+        &self,
+        head: Position,
+        tail: Position,
+        units: u32,
+    ) -> Result<Option<Between>, RingError> {
+        let between = self.between(head, tail)?;
+        Ok(self.has_room(between, units).then_some(between))
+    }
+
+    #[inline]
+    fn has_room(&self, between: Between, units: u32) -> bool {
+        let for_one_more = self.maxsize == 0 || between.items < self.maxsize;
+        for_one_more && units <= self.size - between.units
+    }
+
+    /// Copies and commits as many payloads as fit behind what is in the ring.
+    #[inline]
+    async fn write<B: AsRef<[u8]>>(
+        &self,
+        payloads: &[B],
+        mut between: Between,
+    ) -> Result<usize, RingError> {
+        let Self { os, mapping, .. } = self;
+        let mut tail = Position(os.own_value(mapping, WRITE));
+        let mut done = 0;
+        for payload in payloads {
+            let payload = payload.as_ref();
+            let Ok(units) = self.units_of(payload) else { break };
+            if !self.has_room(between, units) {
+                break;
+            }
+            let header = Header::new(payload.len() as u32).0;
+            os.copy_in(mapping, tail.place(), header, payload, COPY).await?;
+            tail = tail.after(units);
+            between = Between { items: between.items + 1, units: between.units + units };
+            done += 1;
+        }
+        event::commit(*os, mapping, ITEMS, WRITE, tail.0).await?;
+        Ok(done)
+    }
+
+    /// Takes at most so many payloads and hands each to `take`; waits while there is none.
+    ///
+    /// # Errors
+    /// As [`count`](Self::count), and what the system says.
+    pub async fn get(
+        &self,
+        most: usize,
+        wait: Wait,
+        take: impl FnMut(Vec<u8>),
+    ) -> Result<Got, RingError> {
+        let Self { os, mapping, .. } = self;
+        if !lock::lock(*os, mapping, READ, wait).await? {
+            return Ok(Got::Empty);
+        }
+        let got = match self.some(wait).await {
+            Ok(Some(between)) => self.read(between, most, take).await.map(Got::Done),
+            Ok(None) => Ok(Got::Empty),
+            Err(error) => Err(error),
+        };
+        lock::unlock(*os, mapping, READ).await?;
+        got
+    }
+
+    /// Waits until there is something; none where the wait is over before.
+    async fn some(&self, wait: Wait) -> Result<Option<Between>, RingError> {
+        let Self { os, mapping, .. } = self;
+        let head = Position(os.own_value(mapping, READ));
+        let known = Position(os.note(mapping, READ));
+        if let Some(between) = self.is_there(head, known)? {
+            return Ok(Some(between));
+        }
+        loop {
+            if let Some(between) = self.is_there(head, self.reload(WRITE, LOOK).await)? {
+                return Ok(Some(between));
+            }
+            if wait == Wait::Try {
+                return Ok(None);
+            }
+            let seen = event::mark(*os, mapping, ITEMS).await;
+            if let Some(between) = self.is_there(head, self.reload(WRITE, CHECK).await)? {
+                return Ok(Some(between));
+            }
+            if os.sleep(mapping, &[seen], wait, WAIT).await? == Slept::TimedOut {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// What is in the ring, if anything is.
+    #[inline]
+    fn is_there(&self, head: Position, tail: Position) -> Result<Option<Between>, RingError> {
+        let between = self.between(head, tail)?;
+        Ok((between.items > 0).then_some(between))
+    }
+
+    /// Copies out and takes at most so many payloads of what is in the ring.
+    #[inline]
+    async fn read(
+        &self,
+        mut between: Between,
+        most: usize,
+        mut take: impl FnMut(Vec<u8>),
+    ) -> Result<usize, RingError> {
+        let Self { os, mapping, .. } = self;
+        let mut head = Position(os.own_value(mapping, READ));
+        let mut payloads = Vec::new();
+        let mut done = 0;
+        while done < most && between.items > 0 {
+            let length = Header(os.header(mapping, head.place())).length();
+            let length = length.ok_or(RingError::Overwritten("no record begins at the head"))?;
+            let units = units(length);
+            if units > between.units {
+                return Err(RingError::Overwritten("a record reaches beyond the tail"));
+            }
+            let mut payload = Vec::new();
+            let place = head.place() + UNIT;
+            os.copy_out(mapping, place, length as usize, &mut payload, COPY).await?;
+            head = head.after(units);
+            between = Between { items: between.items - 1, units: between.units - units };
+            done += 1;
+            payloads.push(payload);
+        }
+        event::commit(*os, mapping, SPACE, READ, head.0).await?;
+        payloads.into_iter().for_each(&mut take);
+        Ok(done)
+    }
+
+    /// The position of the other side, which is also kept beside that of the caller's own: under
+    /// its lock it is found there the next time, and is at most too old.
+    async fn reload(&self, other: CellId, site: Site) -> Position {
+        let position = self.position(other, site).await;
+        let own = if other == READ { WRITE } else { READ };
+        self.os.set_note(&self.mapping, own, position.0);
+        position
+    }
+
+    #[inline]
+    async fn position(&self, side: CellId, site: Site) -> Position {
+        Position(self.os.load_value(&self.mapping, side, site).await)
+    }
+
+    #[inline]
+    fn between(&self, head: Position, tail: Position) -> Result<Between, RingError> {
+        let between = tail.since(head);
+        match between.is_possible(self.size) {
+            true => Ok(between),
+            false => Err(RingError::Overwritten("its positions do not belong together")),
+        }
+    }
+
+    fn units_of(&self, payload: &[u8]) -> Result<u32, RingError> {
+        let length = u32::try_from(payload.len()).ok().filter(|_| payload.len() <= self.longest());
+        length.map(units).ok_or_else(|| io::Error::from(io::ErrorKind::FileTooLarge).into())
+    }
+}
