@@ -27,8 +27,8 @@ fn bytes_of(producer: u64, number: u64) -> Vec<u8> {
     (0..length).map(|at| (producer + number + at) as u8).collect()
 }
 
-/// Puts for as long as somebody takes, and notes in a file how many puts have returned: a file's bytes survive the
-/// process that wrote them.
+/// Puts for as long as somebody takes, and notes in a file how many puts have returned: a file's
+/// bytes survive the process that wrote them.
 fn produce((jobs, producer, path): (Queue<Item>, u64, PathBuf)) {
     let returned = OpenOptions::new().write(true).open(path).unwrap();
     for number in 0.. {

@@ -32,20 +32,48 @@ pub(super) async fn lock<O: SharedMemory>(
     cell: CellId,
     wait: Wait,
 ) -> io::Result<bool> {
-    let thread = os.thread();
     os.register(mapping, cell, REGISTER).await;
-    let mut word = os.load(mapping, cell, LOOK).await;
+    let word = os.load(mapping, cell, LOOK).await;
+    let taken = match word & OWNER {
+        0 => take(os, mapping, Seen { cell, word }).await,
+        _ => Err(word),
+    };
+    if let Err(word) = taken {
+        let contended = contend(os, mapping, Seen { cell, word }, wait).await;
+        if !matches!(contended, Ok(true)) {
+            os.forget(FORGET).await;
+            return contended;
+        }
+    }
+    os.enlist(mapping, cell, ENLIST).await;
+    os.forget(FORGET).await;
+    Ok(true)
+}
+
+/// Takes the word, which nobody owned when it was seen; else says what it is.
+#[inline(always)]
+async fn take<O: SharedMemory>(os: O, mapping: &O::Mapping, seen: Seen) -> Result<(), u32> {
+    os.compare_exchange(mapping, seen, os.thread() | seen.word & WAITERS, TAKE).await
+}
+
+/// Takes the word of a lock that is registered, and that was not to be had at once.
+#[cold]
+async fn contend<O: SharedMemory>(
+    os: O,
+    mapping: &O::Mapping,
+    seen: Seen,
+    wait: Wait,
+) -> io::Result<bool> {
+    let Seen { cell, mut word } = seen;
     loop {
         if word & OWNER == 0 {
-            let seen = Seen { cell, word };
-            match os.compare_exchange(mapping, seen, thread | word & WAITERS, TAKE).await {
-                Ok(()) => break,
+            match take(os, mapping, Seen { cell, word }).await {
+                Ok(()) => return Ok(true),
                 Err(changed) => word = changed,
             }
             continue;
         }
         if wait == Wait::Try {
-            os.forget(FORGET).await;
             return Ok(false);
         }
         if word & WAITERS == 0 {
@@ -58,21 +86,11 @@ pub(super) async fn lock<O: SharedMemory>(
                 }
             }
         }
-        match os.sleep(mapping, &[Seen { cell, word }], wait, WAIT).await {
-            Ok(Slept::Look) => word = os.load(mapping, cell, WAKE_UP).await,
-            Ok(Slept::TimedOut) => {
-                os.forget(FORGET).await;
-                return Ok(false);
-            }
-            Err(error) => {
-                os.forget(FORGET).await;
-                return Err(error);
-            }
+        match os.sleep(mapping, &[Seen { cell, word }], wait, WAIT).await? {
+            Slept::Look => word = os.load(mapping, cell, WAKE_UP).await,
+            Slept::TimedOut => return Ok(false),
         }
     }
-    os.enlist(mapping, cell, ENLIST).await;
-    os.forget(FORGET).await;
-    Ok(true)
 }
 
 /// Gives the lock back.

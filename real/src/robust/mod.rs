@@ -17,4 +17,4 @@ mod ring;
 mod tests;
 
 pub use queue::{GetError, PutError, Queue, RING_BYTES};
-pub use ring::{Got, Put, Ring, RingError};
+pub use ring::RingError;

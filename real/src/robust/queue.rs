@@ -56,18 +56,20 @@ pub struct Queue<T, C = Postcard, O: SharedMemory = Linux> {
     items: PhantomData<fn(T) -> (T, C)>,
 }
 
-/// Why an item was not put. It comes back to the caller where it was not encoded yet.
+/// Why an item was not put. Where it can, it comes back to the caller.
 #[derive(thiserror::Error)]
 pub enum PutError<T> {
     /// There was no room in time.
     #[error("the queue is full; get from it, or wait longer")]
     Full(T),
-    /// The item cannot be written.
+    /// The item cannot be written, or be read again where it was not put.
     #[error("the item cannot be encoded: {0}")]
-    Encode(CodecError),
+    Codec(CodecError),
     /// The item is larger than the queue's ring.
     #[error("the item has {bytes} bytes, and the queue takes {most}; make it with a larger ring")]
     TooLarge {
+        /// What was to be put.
+        item: T,
         /// The item's bytes.
         bytes: usize,
         /// The most that this queue takes.
@@ -83,8 +85,8 @@ impl<T> fmt::Debug for PutError<T> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Full(_) => formatter.write_str("Full(..)"),
-            Self::Encode(error) => write!(formatter, "Encode({error:?})"),
-            Self::TooLarge { bytes, most } => write!(formatter, "TooLarge({bytes}, {most})"),
+            Self::Codec(error) => write!(formatter, "Codec({error:?})"),
+            Self::TooLarge { bytes, most, .. } => write!(formatter, "TooLarge({bytes}, {most})"),
             Self::Ring(error) => write!(formatter, "Ring({error:?})"),
         }
     }
@@ -142,21 +144,23 @@ impl<T: Send + 'static, C: Codec<T>, O: SharedMemory> Queue<T, C, O> {
     ///
     /// # Errors
     /// See [`PutError`].
-    pub async fn put(&self, item: T, timeout: Timeout) -> Result<(), PutError<T>>
-    where
-        T: Clone,
-    {
-        let payload = C::encode(item.clone()).map_err(PutError::Encode)?;
+    pub async fn put(&self, item: T, timeout: Timeout) -> Result<(), PutError<T>> {
+        let payload = C::encode(item).map_err(PutError::Codec)?;
         let (bytes, most) = (payload.len(), self.ring.longest());
         if bytes > most {
-            return Err(PutError::TooLarge { bytes, most });
+            let item = C::decode(payload).map_err(PutError::Codec)?;
+            return Err(PutError::TooLarge { item, bytes, most });
         }
-        if timeout == Timeout::NoWait && self.ring.is_full().await.map_err(PutError::Ring)? {
-            return Err(PutError::Full(item));
-        }
-        match self.ring.put(&[payload], self.wait(timeout)).await.map_err(PutError::Ring)? {
+        let put = match timeout {
+            Timeout::NoWait if self.ring.is_full().await.map_err(PutError::Ring)? => Put::Full,
+            timeout => {
+                let payload = std::slice::from_ref(&payload);
+                self.ring.put(payload, self.wait(timeout)).await.map_err(PutError::Ring)?
+            }
+        };
+        match put {
             Put::Done(_) => Ok(()),
-            Put::Full => Err(PutError::Full(item)),
+            Put::Full => Err(PutError::Full(C::decode(payload).map_err(PutError::Codec)?)),
         }
     }
 

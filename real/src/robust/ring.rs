@@ -215,7 +215,8 @@ impl<O: SharedMemory> Ring<O> {
         Ok(done)
     }
 
-    /// Takes at most so many payloads and hands each to `take`; waits while there is none.
+    /// Takes at most so many payloads and hands each to `take`, which must not panic; waits while
+    /// there is none.
     ///
     /// # Errors
     /// As [`count`](Self::count), and what the system says.
@@ -280,7 +281,6 @@ impl<O: SharedMemory> Ring<O> {
     ) -> Result<usize, RingError> {
         let Self { os, mapping, .. } = self;
         let mut head = Position(os.own_value(mapping, READ));
-        let mut payloads = Vec::new();
         let mut done = 0;
         while done < most && between.items > 0 {
             let length = Header(os.header(mapping, head.place())).length();
@@ -295,10 +295,10 @@ impl<O: SharedMemory> Ring<O> {
             head = head.after(units);
             between = Between { items: between.items - 1, units: between.units - units };
             done += 1;
-            payloads.push(payload);
+            // It is this process's own from here on; killed before the commit, both are gone.
+            take(payload);
         }
         event::commit(*os, mapping, SPACE, READ, head.0).await?;
-        payloads.into_iter().for_each(&mut take);
         Ok(done)
     }
 

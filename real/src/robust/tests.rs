@@ -3,6 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::layout::{ITEMS, Position, READ, SPACE, WRITE};
+use super::ring::{Got, Put, Ring};
 use super::*;
 use crate::block_on;
 use crate::codec::Bytes;
