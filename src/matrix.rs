@@ -37,7 +37,7 @@ With --native, real processes in a column of their own: holds N, in N runs; viol
 
 /// What the table will have, and does not have.
 const NOT_YET: [(&str, &str); 2] =
-    [("robust", "it is not built"), ("cpython", "nothing drives it yet")];
+    [("robust", "its core is not a subject of checks"), ("cpython", "nothing drives it yet")];
 
 fn one(class: &Class, options: &MatrixOptions) -> Status {
     let [calm, killed] = [false, true].map(|kills| judge(class, kills, options));

@@ -30,7 +30,7 @@ pub enum RingError {
 
 /// How a put ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Put {
+pub(super) enum Put {
     /// So many payloads are in the ring, the first ones.
     Done(usize),
     /// There was no room in time, for none of them.
@@ -39,7 +39,7 @@ pub enum Put {
 
 /// How a get ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Got {
+pub(super) enum Got {
     /// So many payloads were taken.
     Done(usize),
     /// There was none in time.
@@ -47,7 +47,7 @@ pub enum Got {
 }
 
 /// A ring in shared memory, as one process has it.
-pub struct Ring<O: SharedMemory> {
+pub(super) struct Ring<O: SharedMemory> {
     os: O,
     mapping: O::Mapping,
     maxsize: u32,
@@ -67,7 +67,7 @@ impl<O: SharedMemory> Ring<O> {
     ///
     /// # Errors
     /// As [`SharedMemory::share`].
-    pub fn create(os: O, maxsize: u32, bytes: usize) -> io::Result<Self> {
+    pub(super) fn create(os: O, maxsize: u32, bytes: usize) -> io::Result<Self> {
         let mapping = os.share(CELLS, bytes)?;
         // Nobody else has the memory yet.
         os.set_note(&mapping, ABOUT, ABOUT_RING | u64::from(maxsize));
@@ -78,7 +78,7 @@ impl<O: SharedMemory> Ring<O> {
     ///
     /// # Errors
     /// `InvalidData` where the memory is no ring.
-    pub fn open(os: O, mapping: O::Mapping) -> io::Result<Self> {
+    pub(super) fn open(os: O, mapping: O::Mapping) -> io::Result<Self> {
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the memory is no queue's");
         if os.cells(&mapping) != CELLS {
             return Err(invalid());
@@ -93,12 +93,12 @@ impl<O: SharedMemory> Ring<O> {
     }
 
     /// The memory.
-    pub fn mapping(&self) -> &O::Mapping {
+    pub(super) fn mapping(&self) -> &O::Mapping {
         &self.mapping
     }
 
     /// The longest payload that fits, in bytes.
-    pub fn longest(&self) -> usize {
+    pub(super) fn longest(&self) -> usize {
         (self.size as usize - 1) * UNIT as usize
     }
 
@@ -106,7 +106,7 @@ impl<O: SharedMemory> Ring<O> {
     ///
     /// # Errors
     /// Where the memory was overwritten.
-    pub async fn count(&self) -> Result<usize, RingError> {
+    pub(super) async fn count(&self) -> Result<usize, RingError> {
         loop {
             let tail = self.position(WRITE, LOOK).await;
             let head = self.position(READ, LOOK).await;
@@ -121,7 +121,7 @@ impl<O: SharedMemory> Ring<O> {
     ///
     /// # Errors
     /// As [`count`](Self::count).
-    pub async fn is_full(&self) -> Result<bool, RingError> {
+    pub(super) async fn is_full(&self) -> Result<bool, RingError> {
         Ok(self.maxsize != 0 && self.count().await? >= self.maxsize as usize)
     }
 
@@ -130,7 +130,11 @@ impl<O: SharedMemory> Ring<O> {
     ///
     /// # Errors
     /// As [`count`](Self::count), and what the system says.
-    pub async fn put<B: AsRef<[u8]>>(&self, payloads: &[B], wait: Wait) -> Result<Put, RingError> {
+    pub(super) async fn put<B: AsRef<[u8]>>(
+        &self,
+        payloads: &[B],
+        wait: Wait,
+    ) -> Result<Put, RingError> {
         let Some(first) = payloads.first() else { return Ok(Put::Done(0)) };
         let first = self.units_of(first.as_ref())?;
         let Self { os, mapping, .. } = self;
@@ -220,7 +224,7 @@ impl<O: SharedMemory> Ring<O> {
     ///
     /// # Errors
     /// As [`count`](Self::count), and what the system says.
-    pub async fn get(
+    pub(super) async fn get(
         &self,
         most: usize,
         wait: Wait,
