@@ -2,11 +2,11 @@
 
 mod recorder;
 
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use midput_real::classic::{JoinableQueue, Queue, SimpleQueue};
-use midput_real::codec::Bytes;
+use midput_real::codec::{Bytes, Codec, CodecError};
 use midput_real::process::ThisProcess;
 use midput_real::{
     GetError, PollError, PutError, SimpleGetError, SimplePutError, TaskDoneError, Timeout, block_on,
@@ -183,6 +183,49 @@ fn a_write_that_fails_gives_lock_and_slot_back_and_starts_over() {
         assert_eq!(os.take("main"), "get rlock.acquire poll rlock.release");
         queue.get(Timeout::Never).await.unwrap_err();
         assert_eq!(os.take("main"), "get rlock.acquire read-header rlock.release");
+    });
+}
+
+/// Encodes nothing, and not before main has told the feeder to end.
+struct TooLate;
+
+/// The recorder of the one test that has this codec.
+static LEAVING: OnceLock<Recorder> = OnceLock::new();
+
+impl Codec<Vec<u8>> for TooLate {
+    fn encode(item: Vec<u8>) -> Result<Vec<u8>, CodecError> {
+        let first = item == [1];
+        while first && !LEAVING.wait().take("main").contains("sentinel.append") {
+            std::thread::yield_now();
+        }
+        Err("too late".into())
+    }
+
+    fn decode(payload: Vec<u8>) -> Result<Vec<u8>, CodecError> {
+        Ok(payload)
+    }
+}
+
+/// The feeder ends at an error where its process is leaving: no slot is given back, nothing behind
+/// is sent, and the pipe stays open (`Q6`).
+#[test]
+fn an_error_ends_the_feeder_of_a_process_that_leaves() {
+    let os = *LEAVING.get_or_init(|| Recorder::new(false, 0));
+    let this = ThisProcess::new(os);
+    let queue = Queue::<Vec<u8>, Recorder, TooLate>::create(&this, 2).unwrap();
+    let (told, errors) = mpsc::channel();
+    queue.on_feeder_error(move |error| told.send(error.to_string()).unwrap());
+    block_on(async {
+        queue.put(vec![1], Timeout::Never).await.unwrap();
+        queue.put(vec![2], Timeout::Never).await.unwrap();
+        this.leave().await;
+        let steps = os.take("feed");
+        assert!(steps.ends_with("buffer.popleft encode"), "{steps}");
+        let error = errors.try_recv().unwrap();
+        assert!(error.contains("too late"), "{error}");
+        assert!(errors.try_recv().is_err(), "nothing is said of what was not tried");
+        assert_eq!(queue.qsize().await.unwrap(), 2);
+        assert!(queue.empty().await.unwrap(), "the reading end is open");
     });
 }
 

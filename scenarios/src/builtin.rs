@@ -50,6 +50,7 @@ const SOURCES: &[(&str, &str)] = sources![
     "manager-queue/tasks-stuck",
     "manager-queue/worker-killed",
     "no-fault/broken-pipe",
+    "no-fault/broken-pipe-while-leaving",
     "no-fault/close-and-look",
     "no-fault/largest-one-write",
     "no-fault/leaves-without-join",

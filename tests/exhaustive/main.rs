@@ -73,6 +73,29 @@ fn leaving_out_what_makes_no_difference_leaves_out_no_end() {
     assert!(compared >= 6, "only {compared} scenarios were small enough");
 }
 
+/// What a feeder does after an error depends on whether leaving has come to its finalizers, with and
+/// without a thread to wait for (`Q6`): the slot is free again at the end, or taken.
+#[test]
+fn an_error_of_a_feeder_comes_before_and_after_the_finalizers_begin() {
+    let thread = ["\"thread other\", ", "other = [\"full\"]\n"];
+    for [start, other] in [["", ""], thread] {
+        let text = format!(
+            "why = \"x\"\n[queue.q]\nmaxsize = 1\n[process.P0]\n\
+             main = [\"close reader\", {start}\"put a 1B\"]\n{other}"
+        );
+        let scenario = midput_scenarios::parse("test/leaving", &text).unwrap();
+        let [reduced, unreduced] = [true, false].map(|reduction| {
+            let exhaustive = ExhaustiveOptions { reduction, ..ExhaustiveOptions::default() };
+            let searched = searched(&scenario, exhaustive, SMALL);
+            assert!(searched.complete, "{:?}", searched.tally);
+            searched.ends.into_keys().collect::<BTreeSet<EndState>>()
+        });
+        assert_eq!(reduced, unreduced);
+        let slots: BTreeSet<u32> = reduced.iter().map(|end| end.semaphores[2]).collect();
+        assert_eq!(slots, [0, 1].into());
+    }
+}
+
 /// With a bound of preemptions nothing is found that the unbounded search does not find, and with
 /// a higher bound no less.
 #[test]

@@ -56,6 +56,8 @@ struct ItemRecord {
     /// and when its own had been accepted (0 before that). Forgotten once it has been got.
     called_at: u16,
     accepted_at: u16,
+    /// The gets that cannot have taken it: they had come to their end when its put was called.
+    earlier: Takes,
 }
 
 impl ItemRecord {
@@ -113,13 +115,20 @@ enum Life {
     Killed,
 }
 
-/// Gets on one queue that may have taken an item which nobody will see.
+/// Gets on one queue that may have taken an item which nobody will see, one that was being put by
+/// then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Takes {
     /// Their process died in them.
     dead: u16,
     /// They ended with garbage or an error of the stream.
     failed: u16,
+}
+
+impl Takes {
+    fn all(self) -> usize {
+        usize::from(self.dead) + usize::from(self.failed)
+    }
 }
 
 /// One event, with what the ledger knows about it.
@@ -220,10 +229,12 @@ impl Ledger {
             Fact::PutCalled { lane, queue, item } => {
                 self.enter(lane, Call::Put { queue, item }, limit);
                 let called_at = self.accepted_count(item).map_or(0, |count| *count);
+                let earlier = self.takes(queue);
                 if let Some(record) = self.items.get_mut(usize::from(item.0)) {
                     record.put = Put::Called;
                     record.called_at = called_at;
                     record.accepted_at = 0;
+                    record.earlier = earlier;
                 }
             }
             Fact::PutAccepted { lane, item, .. } => {
@@ -502,16 +513,32 @@ impl Ledger {
         self.lanes.iter().filter(|record| on_queue(record.call)).count()
     }
 
-    /// Gets whose process died in them: each may have taken one item with it.
-    pub(super) fn dead_gets(&self, queue: QueueId) -> usize {
-        self.takes.get(usize::from(queue.0)).map_or(0, |takes| usize::from(takes.dead))
+    fn takes(&self, queue: QueueId) -> Takes {
+        self.takes.get(usize::from(queue.0)).copied().unwrap_or_default()
     }
 
     /// Gets that may have taken an item which nobody will see: those of the dead, and those that
     /// ended with garbage or an error of the stream.
     pub(super) fn doubtful_gets(&self, queue: QueueId) -> usize {
-        let failed = self.takes.get(usize::from(queue.0)).map_or(0, |takes| takes.failed);
-        self.dead_gets(queue) + usize::from(failed)
+        self.takes(queue).all()
+    }
+
+    /// How many of these items of a queue no get can have taken, of those that `count` counts: each
+    /// takes one, and none that was put only after it had come to its end. (Of what was put behind
+    /// the first n gets only the others can have taken any.)
+    fn not_taken(
+        &self,
+        queue: QueueId,
+        count: impl Fn(Takes) -> usize,
+        of: impl Fn(&ItemId) -> bool,
+    ) -> usize {
+        let gets = count(self.takes(queue));
+        let put_behind = |first: usize| {
+            let items = self.items_of(queue).filter(&of);
+            items.filter(|&item| count(self.record(item).earlier) >= first).count()
+        };
+        let left = |first| put_behind(first).saturating_sub(gets - first);
+        (0..=gets).map(left).max().unwrap_or(0)
     }
 
     /// The most items that may be inside, if the put of `besides` has no effect (yet): everything
@@ -546,13 +573,9 @@ impl Ledger {
     /// How many items must be inside at the end: what is owed, less what is known to be absent
     /// or may have been taken without being seen.
     pub(super) fn available(&self, queue: QueueId) -> usize {
-        let owed = self.items_of(queue).filter(|&item| self.is_owed(item)).count();
-        let absent = self.items_of(queue).filter(|&item| self.is_absent_and_owed(item)).count();
-        owed.saturating_sub(absent.max(self.doubtful_gets(queue)))
-    }
-
-    fn is_absent_and_owed(&self, item: ItemId) -> bool {
-        self.is_owed(item) && self.is_absent(item)
+        let owed = |item: &ItemId| self.is_owed(*item);
+        let there = self.items_of(queue).filter(|item| owed(item) && !self.is_absent(*item));
+        there.count().min(self.not_taken(queue, Takes::all, owed))
     }
 
     /// The most items that may be inside at the end. A get that is rightly blocked says that
@@ -569,12 +592,13 @@ impl Ledger {
         self.items_of(queue).filter(inside).count()
     }
 
-    /// The items of a queue that are lost for certain, with how many they are: all that is owed
-    /// where a survivor waits for ever to get one, else all that is owed and absent.
-    pub(super) fn lost(&self, queue: QueueId, end: &End) -> (usize, Option<ItemId>) {
+    /// Whether more items of a queue are lost for certain than processes can have taken along that
+    /// died in a get; the first of the lost. Lost is all that is owed where a survivor waits for ever
+    /// to get one, else all that is owed and absent.
+    pub(super) fn lost_beyond_gets(&self, queue: QueueId, end: &End) -> Option<ItemId> {
         let nobody_comes = self.blocked_gets(queue, end).next().is_some();
         let lost = |item: &ItemId| self.is_owed(*item) && (nobody_comes || self.is_absent(*item));
-        let count = self.items_of(queue).filter(lost).count();
-        (count, self.items_of(queue).find(lost))
+        let beyond = self.not_taken(queue, |takes| usize::from(takes.dead), lost);
+        self.items_of(queue).find(lost).filter(|_| beyond > 0)
     }
 }

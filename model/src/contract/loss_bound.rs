@@ -7,7 +7,8 @@ use crate::event::End;
 
 /// Judged at the end of a history with a kill, by the evidence of loss that
 /// [`NoLoss`](super::no_loss::NoLoss) describes. Puts that had not returned are not owed to
-/// anybody; of the others as many may be missing as there are gets whose process died in them.
+/// anybody; of the others as many may be missing as there are gets whose process died in them, each
+/// one whose put had been called by then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LossBound;
 
@@ -18,9 +19,8 @@ impl LossBound {
         }
         let text = "more items were lost than the dead were in the middle of getting";
         ledger.queues().find_map(|queue| {
-            let (lost, item) = ledger.lost(queue, end);
-            (lost > ledger.dead_gets(queue))
-                .then(|| Violation::new(Guarantee::G5, text).queue(queue).item(item))
+            let item = ledger.lost_beyond_gets(queue, end)?;
+            Some(Violation::new(Guarantee::G5, text).queue(queue).item(Some(item)))
         })
     }
 }

@@ -18,10 +18,9 @@ impl NoLoss {
         }
         let text = "an accepted item was lost although nobody was killed";
         ledger.queues().find_map(|queue| {
-            let (lost, item) = ledger.lost(queue, end);
             // A process may leave while a thread of it is in a get, which takes its item along.
-            (lost > ledger.dead_gets(queue))
-                .then(|| Violation::new(Guarantee::G4, text).queue(queue).item(item))
+            let item = ledger.lost_beyond_gets(queue, end)?;
+            Some(Violation::new(Guarantee::G4, text).queue(queue).item(Some(item)))
         })
     }
 }

@@ -196,7 +196,8 @@ impl From<ReceiveError> for SimpleGetError {
     }
 }
 
-/// Why an item that was put was not sent. It is lost, and its slot is free again (`Q6`).
+/// Why an item that was put was not sent. It is lost, and its slot is free again, unless its process
+/// was leaving by then: then the slot stays taken, and the feeder has ended (`Q6`).
 #[derive(Debug, thiserror::Error)]
 pub enum FeederError {
     /// The item could not be encoded.

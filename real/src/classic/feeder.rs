@@ -10,6 +10,7 @@ use crate::codec::Codec;
 use crate::connection::Connection;
 use crate::interrupted::uninterrupted;
 use crate::os::{Os, Site, Wait};
+use crate::process::Exiting;
 
 /// What is told of errors in a feeder.
 pub(super) type Report = Arc<dyn Fn(FeederError) + Send + Sync>;
@@ -85,6 +86,7 @@ pub(super) struct Feeder<T, O: Os, C> {
     pub(super) writer: Connection<O>,
     pub(super) wlock: O::Semaphore,
     pub(super) sem: O::Semaphore,
+    pub(super) exiting: Exiting,
     pub(super) codec: PhantomData<fn() -> C>,
 }
 
@@ -103,6 +105,10 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Feeder<T, O, C> {
                         let Err(error) = self.send(item).await else {
                             continue;
                         };
+                        if self.exiting.is_set() {
+                            // The slot stays taken, and what is left in the buffer is not sent.
+                            return self.outbox.report(error);
+                        }
                         let slot = self.os.semaphore_post(&self.sem, Site::new("sem.release"));
                         let given_back = slot.await;
                         self.outbox.report(error);

@@ -266,6 +266,7 @@ impl<T: Send + 'static, O: Os, C: Codec<T>> Queue<T, O, C> {
             writer: local.writer.clone(),
             wlock: local.wlock.clone(),
             sem: local.sem.clone(),
+            exiting: local.this.exiting(),
             codec: PhantomData,
         };
         let site = Site::new("feeder.start");

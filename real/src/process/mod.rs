@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
@@ -50,7 +51,23 @@ pub struct ThisProcess<O: Os> {
 
 struct Shared<O: Os> {
     os: O,
+    exiting: Exiting,
     state: Mutex<State<O>>,
+}
+
+/// Whether leaving has come to the finalizers, `_exiting` in Python (`LC1`). It keeps nothing else of
+/// the process alive.
+#[derive(Clone, Default)]
+pub(crate) struct Exiting(Arc<AtomicBool>);
+
+impl Exiting {
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 struct State<O: Os> {
@@ -84,7 +101,8 @@ impl<O: Os> ThisProcess<O> {
             children: Vec::new(),
             daemon: false,
         };
-        Self { shared: Arc::new(Shared { os, state: Mutex::new(state) }) }
+        let (exiting, state) = (Exiting::default(), Mutex::new(state));
+        Self { shared: Arc::new(Shared { os, exiting, state }) }
     }
 
     /// Says that this process was started as a daemon: it starts no process itself (`LC7`).
@@ -100,6 +118,10 @@ impl<O: Os> ThisProcess<O> {
     /// Its operating system.
     pub fn os(&self) -> O {
         self.shared.os
+    }
+
+    pub(crate) fn exiting(&self) -> Exiting {
+        self.shared.exiting.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State<O>> {
@@ -211,6 +233,7 @@ impl<O: Os> ThisProcess<O> {
         while let Some(thread) = self.next_thread() {
             os.thread_join(&thread, Site::new("thread.join")).await;
         }
+        self.shared.exiting.set();
         self.run_finalizers(0).await;
         let mut next = 0;
         while let Some(child) = self.child(next) {

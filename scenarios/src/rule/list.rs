@@ -59,12 +59,11 @@ pub(super) const RULES: &[Rule] = &[
         "The first put of a process starts its feeder and registers what leaving must do: tell it \
          to end (priority 10), and wait for it (-5) unless that was cancelled before.",
     ),
-    without(
+    rule(
         "Q6",
         "An item that cannot be encoded or sent is reported by the feeder and dropped, its slot \
-         given back, and the feeder goes on; put had returned long ago.",
-        "Not built: where its process is leaving already, CPython's feeder ends at such an error \
-         and keeps the slot; ours goes on and gives it back.",
+         given back, and the feeder goes on; put had returned long ago. Where its process has come \
+         to its finalizers, the slot stays taken and the feeder ends, with all that is behind.",
     ),
     rule(
         "Q7",

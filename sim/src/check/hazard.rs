@@ -196,7 +196,8 @@ impl View<'_> {
     }
 
     /// H2 and H13: a put has returned, and the item never came whole into the pipe and is in no
-    /// living process. What a dying reader had taken is within the loss that G5 grants (`X6`).
+    /// living process. What a dying reader had taken is within the loss that G5 grants (`X6`). Of who
+    /// left, H13 stands also for what its feeder could not send (`Q6`).
     fn items(&self, found: &mut BTreeSet<Hazard>) {
         for item in self.put_items() {
             let waits = |entry: &Entry| *entry == Entry::Item(item);

@@ -157,7 +157,14 @@ impl<O: Os> Subject<O> for Classic<O> {
         const PROGRAM: u8 = 0b01;
         // What they share with the feeder: the buffer.
         const BUFFER: u8 = 0b10;
+        // Whether leaving has come to the finalizers.
+        const EXITING: u8 = 0b100;
         Cells(match step {
+            // Behind the last of these the finalizers begin, …
+            "leave" | "thread.join" => PROGRAM | EXITING,
+            // … and behind this a feeder whose write failed asks whether they have (Q6). Encoding
+            // is no such step: `Bytes` encodes everything.
+            "wlock.release" if is_feeder(lane) => EXITING,
             // After it a feeder asks whether the buffer is empty, …
             "notempty.lock" if is_feeder(lane) => BUFFER,
             // … and a put whether the feeder is started, or it clears the buffer.

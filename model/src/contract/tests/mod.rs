@@ -144,6 +144,20 @@ fn g5_a_death_loses_no_more_than_it_may() {
         (0, "P1 put a, P1 done, P1 killed, P0 get nowait, P0 empty", "G5"),
         (0, "P1 put a, P1 done, P1 killed, P0 get nowait, P0 empty, P0 get, P0 a", ""),
         (0, "P1 put a, P1 done, P1 put b, P1 killed, P0 get, P0 a, P0 get nowait, P0 empty", ""),
+        // What was put only after the death the victim has not taken (MQ4, H14).
+        (
+            0,
+            "P2 get, P2 killed, P0 put m, P0 done, P0 put n, P0 done, P0 get, P0 n, P0 get nowait, \
+             P0 empty",
+            "G5",
+        ),
+        // Of three items one was put before the one death.
+        (
+            0,
+            "P0 put m, P0 done, P2 get, P2 killed, P0 put n, P0 done, P0 put o, P0 done, P0 get, P0 o",
+            "G5",
+        ),
+        (0, "P0 put m, P0 done, P2 get, P2 killed, P0 put n, P0 done, P0 get, P0 n", ""),
         // What somebody got before he was killed is not lost by the queue (X7, C6).
         (0, "P1 put a, P1 done, P2 get, P2 a, P2 killed, P0 get nowait, P0 empty", ""),
     ]);
@@ -163,8 +177,23 @@ fn g6_no_survivor_s_get_is_blocked_while_there_is_an_item() {
              P0 blocked rlock.acquire",
             "G5 G6",
         ),
-        // It was idle in a get when it died, and the item came later: it may still have got it.
-        (0, "P2 get, P2 killed, P1 put a, P1 done, P0 get, P0 blocked rlock.acquire", ""),
+        // It was idle in a get when it died, and the item came later: it cannot have taken it.
+        (0, "P2 get, P2 killed, P1 put a, P1 done, P0 get, P0 blocked rlock.acquire", "G5 G6"),
+        // It was being put.
+        (0, "P2 get, P1 put a, P2 killed, P1 done, P0 get, P0 blocked rlock.acquire", ""),
+        // One of the two that died may have taken one of the two, but neither took b.
+        (
+            0,
+            "P2 get, P1 get, P0 put m, P0 done, P2 killed, P1 killed, P0 put n, P0 done, P0 get, \
+             P0 blocked rlock.acquire",
+            "G5 G6",
+        ),
+        // A get that ended with an error before the put has not taken it either.
+        (
+            0,
+            "P1 killed, P0 get, P0 torn, P0 put m, P0 done, P2 get, P2 blocked rlock.acquire",
+            "G5 G6",
+        ),
         // What is known to be lost is not waited for: that is for G5.
         (
             0,

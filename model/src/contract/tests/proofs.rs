@@ -67,6 +67,11 @@ fn each_flaw_breaks_its_guarantees_and_no_others() {
         (LeaksSlot, false, 1, 1, "P1 put a, P0 get 1s, P0 put m nowait", "G8"),
         (LeaksSlot, false, 1, 1, "P1 put a, P0 get 1s, P0 put m", "G6 G8"),
         (OrphansLock, false, 0, 1, "P1 get, P2 put x, P2 put y, P0 get", "G5 G6"),
+        // One item that came after the death is enough, …
+        (OrphansLock, false, 0, 1, "P1 get, P2 put x, P0 get", "G5 G6"),
+        (Swallows, false, 0, 1, "P1 get, P2 put x, P0 get", "G5 G6"),
+        // … also where another is got, as only a later one of the same producer shows.
+        (Swallows, false, 0, 1, "P1 get, P2 put x, P2 put y, P0 get 1s, P0 get 1s", "G5"),
     ];
     for (flaw, buffered, maxsize, kills, text, expected) in table {
         let machine = Reference::new(maxsize, text, flaw, buffered, kills);

@@ -22,6 +22,8 @@ pub(super) enum Flaw {
     DropsOnExit,
     /// Who is killed while it waits in a get keeps everybody from getting (X5).
     OrphansLock,
+    /// Who is killed while it waits in a get takes an item along, and be it one that comes later (H14).
+    Swallows,
     /// Who is killed while it waits in a put takes a slot along (X1).
     LeaksSlot,
     /// A get with a timeout waits for ever.
@@ -60,6 +62,8 @@ pub(super) struct State {
     dead: Vec<bool>,
     leaked: usize,
     jammed: bool,
+    /// How many items that come will be taken for the dead.
+    swallowed: usize,
     kills: u8,
 }
 
@@ -161,7 +165,9 @@ impl Reference {
         };
         let outcome = match operation {
             Operation::Put { item, .. } => {
-                if self.buffered {
+                if state.swallowed > 0 {
+                    state.swallowed -= 1;
+                } else if self.buffered {
                     let process = self.lane(lane).process;
                     state.buffers[usize::from(process.0)].push_back(item);
                 } else {
@@ -187,7 +193,12 @@ impl Reference {
                 continue;
             }
             match self.operation(state, lane) {
-                Some(Operation::Get { .. }) => state.jammed |= self.flaw == Flaw::OrphansLock,
+                Some(Operation::Get { .. }) => {
+                    state.jammed |= self.flaw == Flaw::OrphansLock;
+                    if self.flaw == Flaw::Swallows && state.inside.pop_front().is_none() {
+                        state.swallowed += 1;
+                    }
+                }
                 Some(Operation::Put { .. }) if self.flaw == Flaw::LeaksSlot => {
                     state.leaked += usize::from(!self.is_full(state));
                 }
@@ -228,6 +239,7 @@ impl Machine for Reference {
             dead: vec![false; processes],
             leaked: 0,
             jammed: false,
+            swallowed: 0,
             kills: self.kills,
         }
     }

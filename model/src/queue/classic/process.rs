@@ -282,6 +282,12 @@ impl Classic {
         }
     }
 
+    /// Whether a process has come to its finalizers (`LC1`): an error ends a feeder then (`Q6`).
+    pub(super) fn is_exiting(&self, state: &State, process: ProcessId) -> bool {
+        let main = state.lane(self.program.lane_of(process, 0));
+        !matches!(main.leaving, None | Some(Leaving::Thread(_)))
+    }
+
     /// The leaving lane has done what it was busy with.
     pub(super) fn leave_on(&self, state: &mut State, lane: LaneId) {
         let current = state.lane_mut(lane);

@@ -362,6 +362,11 @@ impl Classic {
                 let current = state.lane_mut(lane);
                 current.item = None;
                 let failed = current.failure.take().is_some() || posted.is_err();
+                if failed && self.is_exiting(state, self.process_of(lane)) {
+                    // The slot stays taken, and what is left in the buffer is not sent (Q6).
+                    state.lane_mut(lane).end();
+                    return Point::Ended;
+                }
                 if failed { Point::FeedGiveBack } else { Point::FeedPop }
             }
             _ => match state.queue_mut(queue).slots.post() {

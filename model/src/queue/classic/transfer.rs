@@ -72,7 +72,7 @@ impl Classic {
         };
     }
 
-    /// The item is dropped; the locks and the slot are given back (`Q6`).
+    /// The item is dropped; the lock is given back, and the slot unless its process is leaving (`Q6`).
     fn fail_write(&self, state: &mut State, lane: LaneId, result: StepResult) -> StepResult {
         let closed = result == StepResult::BadDescriptor;
         let current = state.lane_mut(lane);
