@@ -1,5 +1,5 @@
 //! The robust event: who commits something under a lock wakes who sleeps until there is something,
-//! or the kernel does it for the dead. `midput-model` has it as a machine, and proves it.
+//! or the kernel does it for the dead.
 //!
 //! An event has one sleeper at most, since who sleeps on it holds the lock of its own side.
 
