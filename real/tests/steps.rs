@@ -283,19 +283,24 @@ fn waiting_for_what_is_to_be_done() {
         for _ in 0..2 {
             queue.put(Vec::new(), Timeout::Never).await.unwrap();
         }
-        os.take("main");
-        let joiner = queue.clone();
-        let body = move || async move { joiner.join().await.unwrap() };
-        this.thread_start("feed", body).await.unwrap();
-        // A thread of the recorder is told by its name: it stands as `feed` does.
-        let wait_for = |end: &str| {
+        // A thread of the recorder is told by its name: the joiner stands as `feed` does, so the
+        // feeder has to be asleep before it comes.
+        let wait_until = |is_so: &dyn Fn(&str) -> bool| {
             let mut taken = String::new();
-            while !taken.ends_with(end) {
+            while !is_so(&taken) {
                 std::thread::yield_now();
                 taken = [taken, os.take("feed")].join(" ").trim().to_owned();
             }
             taken
         };
+        let wait_for = |end: &str| wait_until(&|taken| taken.ends_with(end));
+        wait_until(&|taken| {
+            taken.matches("write-frame").count() == 2 && taken.ends_with("notempty.wait")
+        });
+        os.take("main");
+        let joiner = queue.clone();
+        let body = move || async move { joiner.join().await.unwrap() };
+        this.thread_start("feed", body).await.unwrap();
         let asleep = "cond.acquire unfinished.value sleeping.release cond.release wait.acquire";
         assert!(wait_for("wait.acquire").ends_with(asleep));
         queue.task_done().await.unwrap();
