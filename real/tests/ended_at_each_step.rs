@@ -16,7 +16,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use midput_real::os::linux::{Linux, Mapping};
-use midput_real::os::shared::{CellId, Seen, SharedMemory, Slept};
+use midput_real::os::shared::{CellId, Change, Seen, SharedMemory, Slept};
 use midput_real::os::{Exported, Site, Wait};
 use midput_real::robust::Queue;
 use midput_real::{Timeout, block_on, codec::Postcard};
@@ -88,19 +88,9 @@ impl SharedMemory for Recorder {
         Linux.compare_exchange(mapping, seen, new, site).await
     }
 
-    async fn swap(&self, mapping: &Mapping, cell: CellId, new: u32, site: Site) -> u32 {
+    async fn change(&self, mapping: &Mapping, cell: CellId, change: Change, site: Site) -> u32 {
         step(site).await;
-        Linux.swap(mapping, cell, new, site).await
-    }
-
-    async fn fetch_or(&self, mapping: &Mapping, cell: CellId, bits: u32, site: Site) -> u32 {
-        step(site).await;
-        Linux.fetch_or(mapping, cell, bits, site).await
-    }
-
-    async fn fetch_and(&self, mapping: &Mapping, cell: CellId, bits: u32, site: Site) -> u32 {
-        step(site).await;
-        Linux.fetch_and(mapping, cell, bits, site).await
+        Linux.change(mapping, cell, change, site).await
     }
 
     async fn load_value(&self, mapping: &Mapping, cell: CellId, site: Site) -> u64 {

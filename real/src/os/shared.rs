@@ -24,6 +24,17 @@ pub const OWNER: u32 = 0x3fff_ffff;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CellId(pub u16);
 
+/// What becomes of a word, whatever it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It is this.
+    Set(u32),
+    /// It has these bits as well.
+    Add(u32),
+    /// It has of its bits only these.
+    Keep(u32),
+}
+
 /// How a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slept {
@@ -92,30 +103,12 @@ pub trait SharedMemory: Os {
         site: Site,
     ) -> impl Future<Output = Result<(), u32>>;
 
-    /// Writes the word and says what it was.
-    fn swap(
+    /// Changes the word and says what it was.
+    fn change(
         &self,
         mapping: &Self::Mapping,
         cell: CellId,
-        new: u32,
-        site: Site,
-    ) -> impl Future<Output = u32>;
-
-    /// Sets these bits of the word and says what it was.
-    fn fetch_or(
-        &self,
-        mapping: &Self::Mapping,
-        cell: CellId,
-        bits: u32,
-        site: Site,
-    ) -> impl Future<Output = u32>;
-
-    /// Keeps only these bits of the word and says what it was.
-    fn fetch_and(
-        &self,
-        mapping: &Self::Mapping,
-        cell: CellId,
-        bits: u32,
+        change: Change,
         site: Site,
     ) -> impl Future<Output = u32>;
 

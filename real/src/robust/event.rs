@@ -6,7 +6,7 @@
 use std::io;
 
 use crate::os::Site;
-use crate::os::shared::{CellId, OWNER_DIED, Seen, SharedMemory, WAITERS};
+use crate::os::shared::{CellId, Change, OWNER_DIED, Seen, SharedMemory, WAITERS};
 
 const REGISTER: Site = Site::new("event.register");
 const SIGN: Site = Site::new("event.sign");
@@ -32,9 +32,9 @@ pub(super) async fn commit<O: SharedMemory>(
     value: u64,
 ) -> io::Result<()> {
     os.register(mapping, event, REGISTER).await;
-    os.fetch_or(mapping, event, os.thread(), SIGN).await;
+    os.change(mapping, event, Change::Add(os.thread()), SIGN).await;
     os.store_value(mapping, side, value, COMMIT).await;
-    let before = os.swap(mapping, event, 0, CLEAR).await;
+    let before = os.change(mapping, event, Change::Set(0), CLEAR).await;
     let woken = match before & WAITERS {
         0 => Ok(()),
         _ => os.wake(mapping, event, WAKE).await,
@@ -50,9 +50,9 @@ pub(super) async fn commit<O: SharedMemory>(
 /// An [`OWNER_DIED`] that an earlier death left is taken away: with it in the word, a second death
 /// would leave the word just as the sleeper expects it.
 pub(super) async fn mark<O: SharedMemory>(os: O, mapping: &O::Mapping, event: CellId) -> Seen {
-    let before = os.fetch_or(mapping, event, WAITERS, MARK).await;
+    let before = os.change(mapping, event, Change::Add(WAITERS), MARK).await;
     if before & OWNER_DIED != 0 {
-        os.fetch_and(mapping, event, !OWNER_DIED, CLEAN).await;
+        os.change(mapping, event, Change::Keep(!OWNER_DIED), CLEAN).await;
     }
     Seen { cell: event, word: before & !OWNER_DIED | WAITERS }
 }

@@ -7,7 +7,7 @@
 
 use std::io;
 
-use crate::os::shared::{CellId, OWNER, Seen, SharedMemory, Slept, WAITERS};
+use crate::os::shared::{CellId, Change, OWNER, Seen, SharedMemory, Slept, WAITERS};
 use crate::os::{Site, Wait};
 
 const REGISTER: Site = Site::new("lock.register");
@@ -101,7 +101,7 @@ pub(super) async fn unlock<O: SharedMemory>(
 ) -> io::Result<()> {
     os.register(mapping, cell, UNLOCK_REGISTER).await;
     os.delist(mapping, cell, DELIST).await;
-    let before = os.fetch_and(mapping, cell, WAITERS, RELEASE).await;
+    let before = os.change(mapping, cell, Change::Keep(WAITERS), RELEASE).await;
     let woken = match before & WAITERS {
         0 => Ok(()),
         _ => os.wake(mapping, cell, WAKE).await,

@@ -8,7 +8,7 @@ use super::*;
 use crate::block_on;
 use crate::codec::Bytes;
 use crate::os::linux::Linux;
-use crate::os::shared::SharedMemory;
+use crate::os::shared::{CellId, Change, SharedMemory};
 use crate::os::{Os, Site, Wait};
 use crate::timeout::Timeout;
 
@@ -88,13 +88,13 @@ proptest! {
             block_on(ring.put(&[[1; 20]], soon())).unwrap();
         }
         for (cell, value, note) in values {
-            let cell = crate::os::shared::CellId(cell);
+            let cell = CellId(cell);
             block_on(Linux.store_value(mapping, cell, value, Site::new("overwrite")));
             Linux.set_note(mapping, cell, note);
         }
         for (cell, word) in words {
-            let cell = crate::os::shared::CellId(cell);
-            block_on(Linux.swap(mapping, cell, word, Site::new("overwrite")));
+            let cell = CellId(cell);
+            block_on(Linux.change(mapping, cell, Change::Set(word), Site::new("overwrite")));
         }
         block_on(Linux.copy_in(mapping, at, record, &[0xff; 64], Site::new("overwrite"))).unwrap();
         for _ in 0..4 {
@@ -203,7 +203,12 @@ fn what_an_ended_thread_owned_goes_on() {
             let mapping = ended.mapping();
             assert!(block_on(lock::lock(Linux, mapping, side, Wait::Forever)).unwrap());
             block_on(Linux.register(mapping, event, Site::new("event.register")));
-            block_on(Linux.fetch_or(mapping, event, Linux.thread(), Site::new("event.sign")));
+            block_on(Linux.change(
+                mapping,
+                event,
+                Change::Add(Linux.thread()),
+                Site::new("event.sign"),
+            ));
         })
         .join()
         .unwrap();

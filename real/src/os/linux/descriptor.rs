@@ -2,7 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -14,16 +14,22 @@ use crate::os::Exported;
 /// last of them.
 #[derive(Clone, Debug)]
 pub struct Descriptor {
-    shared: Arc<Mutex<Option<Arc<OwnedFd>>>>,
+    shared: Arc<Shared>,
 }
 
-/// A descriptor that does not keep itself open.
+/// What all clones share: none once it is closed.
 #[derive(Debug)]
-pub(super) struct WeakDescriptor(Weak<Mutex<Option<Arc<OwnedFd>>>>);
+pub(super) struct Shared(Mutex<Option<Arc<OwnedFd>>>);
 
-impl WeakDescriptor {
-    pub(super) fn upgrade(&self) -> Option<Descriptor> {
-        self.0.upgrade().map(|shared| Descriptor { shared })
+impl Shared {
+    pub(super) fn new(descriptor: OwnedFd) -> Self {
+        Self(Mutex::new(Some(Arc::new(descriptor))))
+    }
+}
+
+impl From<Arc<Shared>> for Descriptor {
+    fn from(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 }
 
@@ -49,15 +55,11 @@ impl From<OwnedFd> for Descriptor {
 
 impl Descriptor {
     pub(super) fn new(descriptor: OwnedFd) -> Self {
-        Self { shared: Arc::new(Mutex::new(Some(Arc::new(descriptor)))) }
-    }
-
-    pub(super) fn downgrade(&self) -> WeakDescriptor {
-        WeakDescriptor(Arc::downgrade(&self.shared))
+        Self { shared: Arc::new(Shared::new(descriptor)) }
     }
 
     fn slot(&self) -> MutexGuard<'_, Option<Arc<OwnedFd>>> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The open descriptor, kept open for as long as the caller uses it.

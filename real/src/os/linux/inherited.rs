@@ -1,16 +1,17 @@
 //! What a worker process inherits from the process that started it.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use rustix::io::{Errno, FdFlags};
 
-use super::descriptor::{Descriptor, WeakDescriptor};
+use super::descriptor::{self, Descriptor};
 use super::process::WORKER_FLAG;
 use super::semaphore::{self, Semaphore};
 use super::shared;
@@ -24,9 +25,8 @@ static INHERITED: Mutex<BTreeMap<RawFd, Inherited>> = Mutex::new(BTreeMap::new()
 /// An inherited descriptor, and who owns it by now.
 enum Inherited {
     Waiting(OwnedFd),
-    Descriptor(WeakDescriptor),
-    Semaphores(semaphore::WeakMapping),
-    Memory(shared::WeakMapping),
+    /// What it was taken up as, for as long as somebody here has it.
+    Taken(Weak<dyn Any + Send + Sync>),
 }
 
 /// What this process was started with, where it was started as a worker; nothing when it was asked
@@ -79,59 +79,32 @@ fn adopt(descriptor: RawFd) -> io::Result<OwnedFd> {
 
 /// Takes up an inherited descriptor.
 pub(super) fn descriptor(exported: Exported) -> io::Result<Descriptor> {
-    take_up(exported, |inherited| match inherited {
-        Inherited::Waiting(owned) => {
-            let descriptor = Descriptor::new(owned);
-            Some((Inherited::Descriptor(descriptor.downgrade()), descriptor))
-        }
-        Inherited::Descriptor(weak) => {
-            let descriptor = weak.upgrade()?;
-            Some((Inherited::Descriptor(weak), descriptor))
-        }
-        Inherited::Semaphores(_) | Inherited::Memory(_) => None,
-    })
+    take_up(exported, |owned| Ok(descriptor::Shared::new(owned))).map(Descriptor::from)
 }
 
 /// Takes up an inherited semaphore.
 pub(super) fn semaphore(exported: Exported) -> io::Result<Semaphore> {
-    let mapping = take_up(exported, |inherited| match inherited {
-        Inherited::Waiting(owned) => {
-            let mapping = Arc::new(semaphore::Mapping::map(owned).ok()?);
-            Some((Inherited::Semaphores(Arc::downgrade(&mapping)), mapping))
-        }
-        Inherited::Semaphores(weak) => {
-            let mapping = weak.upgrade()?;
-            Some((Inherited::Semaphores(weak), mapping))
-        }
-        Inherited::Descriptor(_) | Inherited::Memory(_) => None,
-    })?;
-    mapping.semaphore(exported.index)
+    take_up(exported, semaphore::Mapping::map)?.semaphore(exported.index)
 }
 
 /// Takes up inherited memory.
 pub(super) fn mapping(exported: Exported) -> io::Result<shared::Mapping> {
-    let shared = take_up(exported, |inherited| match inherited {
-        Inherited::Waiting(owned) => {
-            let shared = Arc::new(shared::Shared::open(owned).ok()?);
-            Some((Inherited::Memory(Arc::downgrade(&shared)), shared))
-        }
-        Inherited::Memory(weak) => {
-            let shared = weak.upgrade()?;
-            Some((Inherited::Memory(weak), shared))
-        }
-        Inherited::Descriptor(_) | Inherited::Semaphores(_) => None,
-    })?;
-    Ok(shared.into())
+    take_up(exported, shared::Shared::open).map(shared::Mapping::from)
 }
 
 /// `EBADF` where nothing of that name was inherited, it was dropped since, or is something else.
-fn take_up<T>(
+fn take_up<T: Send + Sync + 'static>(
     exported: Exported,
-    take: impl FnOnce(Inherited) -> Option<(Inherited, T)>,
-) -> io::Result<T> {
+    open: impl FnOnce(OwnedFd) -> io::Result<T>,
+) -> io::Result<Arc<T>> {
     let mut table = INHERITED.lock().unwrap_or_else(PoisonError::into_inner);
-    let inherited = table.remove(&exported.descriptor).ok_or(Errno::BADF)?;
-    let (kept, taken) = take(inherited).ok_or(Errno::BADF)?;
-    table.insert(exported.descriptor, kept);
+    let taken = match table.remove(&exported.descriptor).ok_or(Errno::BADF)? {
+        Inherited::Waiting(owned) => Arc::new(open(owned).map_err(|_| Errno::BADF)?),
+        Inherited::Taken(weak) => {
+            weak.upgrade().and_then(|any| any.downcast().ok()).ok_or(Errno::BADF)?
+        }
+    };
+    let weak = Arc::downgrade(&taken);
+    table.insert(exported.descriptor, Inherited::Taken(weak));
     Ok(taken)
 }

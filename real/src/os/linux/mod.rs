@@ -7,6 +7,7 @@
 
 mod descriptor;
 mod inherited;
+mod memory_file;
 mod monitor;
 mod poll;
 mod process;

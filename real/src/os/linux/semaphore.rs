@@ -5,14 +5,13 @@ use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
-use super::Linux;
+use super::{Linux, memory_file};
 use crate::os::{Exported, Os, SemaphoreSpecification, Wait};
 
 /// A semaphore shared between processes, without an owner: nobody posts it for the dead.
@@ -58,12 +57,7 @@ impl Drop for Mapping {
 pub(super) fn create<const N: usize>(
     specifications: [SemaphoreSpecification; N],
 ) -> io::Result<[Semaphore; N]> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    let file = rustix::fs::memfd_create("midput-semaphores", flags)?;
-    rustix::fs::ftruncate(&file, (N * size_of::<Slot>()) as u64)?;
-    // Of fixed size for good: an access never finds its page gone.
-    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
+    let file = memory_file::create("midput-semaphores", N * size_of::<Slot>())?;
     let mapping = Arc::new(Mapping::map(file)?);
     for (index, specification) in specifications.iter().enumerate() {
         let slot = mapping.slot(index)?.as_ptr();
@@ -84,10 +78,9 @@ pub(super) fn create<const N: usize>(
 impl Mapping {
     /// Maps a file that holds semaphores; `InvalidInput` where it cannot.
     pub(super) fn map(file: OwnedFd) -> io::Result<Self> {
-        let length = usize::try_from(rustix::fs::fstat(&file)?.st_size).unwrap_or(0);
+        let length = memory_file::length(&file)?;
         let count = length / size_of::<Slot>();
-        let sealed = rustix::fs::fcntl_get_seals(&file)?.contains(SealFlags::SHRINK);
-        if count == 0 || length % size_of::<Slot>() != 0 || !sealed {
+        if count == 0 || length % size_of::<Slot>() != 0 {
             return Err(Errno::INVAL.into());
         }
         let protection = ProtFlags::READ | ProtFlags::WRITE;
@@ -203,11 +196,10 @@ fn moment(deadline: Duration) -> Option<libc::timespec> {
     })
 }
 
-/// A mapping that does not keep itself.
-pub(super) type WeakMapping = Weak<Mapping>;
-
 #[cfg(test)]
 mod tests {
+    use rustix::fs::MemfdFlags;
+
     use super::*;
 
     fn semaphore(value: u32, maximum: u32) -> Semaphore {

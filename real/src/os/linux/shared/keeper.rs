@@ -11,7 +11,7 @@ use super::futex;
 use super::mapping::Mapping;
 use super::robust_list::{self, Head};
 use super::{OWNER, OWNER_DIED, WAITERS, is_owned};
-use crate::os::shared::CellId;
+use crate::os::shared::{CellId, Change};
 
 /// The thread, and what it owns in the order in which it came there.
 struct Keeper {
@@ -64,7 +64,7 @@ pub(super) fn end(mapping: &Mapping, cell: CellId) -> io::Result<()> {
         |index: usize| keeper.owned.get(index).map(|(mapping, cell)| mapping.cell(*cell));
     keeper.head.set_pending(Some(place));
     keeper.head.remove(neighbour(index + 1), index.checked_sub(1).and_then(neighbour));
-    place.fetch_and(!(OWNER | OWNER_DIED));
+    place.change(Change::Keep(!(OWNER | OWNER_DIED)));
     let woken = futex::wake(place.word());
     keeper.head.set_pending(None);
     keeper.owned.remove(index);

@@ -5,16 +5,16 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
 
-use rustix::fs::{MemfdFlags, SealFlags};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
+use super::super::memory_file;
 use super::robust_list;
 use crate::os::Exported;
-use crate::os::shared::CellId;
+use crate::os::shared::{CellId, Change};
 
 /// A multiple of the size of a page on every machine that this runs on.
 const PAGE: usize = 1 << 16;
@@ -63,18 +63,12 @@ impl Cell {
     }
 
     #[inline(always)]
-    pub(super) fn swap(&self, new: u32) -> u32 {
-        self.word.swap(new, Ordering::SeqCst)
-    }
-
-    #[inline(always)]
-    pub(super) fn fetch_or(&self, bits: u32) -> u32 {
-        self.word.fetch_or(bits, Ordering::SeqCst)
-    }
-
-    #[inline(always)]
-    pub(super) fn fetch_and(&self, bits: u32) -> u32 {
-        self.word.fetch_and(bits, Ordering::SeqCst)
+    pub(super) fn change(&self, change: Change) -> u32 {
+        match change {
+            Change::Set(word) => self.word.swap(word, Ordering::SeqCst),
+            Change::Add(bits) => self.word.fetch_or(bits, Ordering::SeqCst),
+            Change::Keep(bits) => self.word.fetch_and(bits, Ordering::SeqCst),
+        }
     }
 
     #[inline(always)]
@@ -120,9 +114,6 @@ pub(in super::super) struct Shared {
     ring: usize,
 }
 
-/// A mapping that does not keep itself.
-pub(in super::super) type WeakMapping = Weak<Shared>;
-
 // SAFETY: the mapping is shared memory that no thread owns, and it is unmapped only by the last
 // owner's drop. Cells are used through atomics; bytes are copied by raw pointers, and never lent.
 unsafe impl Send for Shared {}
@@ -151,12 +142,7 @@ impl Mapping {
             let message = format!("a ring has {PAGE} to {RING_MAX} bytes, a power of two");
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         }
-        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-        let file = rustix::fs::memfd_create("midput-queue", flags)?;
-        rustix::fs::ftruncate(&file, (head_bytes(cells) + bytes) as u64)?;
-        // Of fixed size for good: an access never finds its page gone.
-        let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-        rustix::fs::fcntl_add_seals(&file, seals)?;
+        let file = memory_file::create("midput-queue", head_bytes(cells) + bytes)?;
         let mapping = Shared::map(file, cells, bytes)?;
         // Written before anybody else has the memory: how many cells come before the ring.
         mapping.cell(CellId(0)).spare.store(cells.into(), Ordering::Relaxed);
@@ -235,20 +221,19 @@ impl Shared {
     pub(in super::super) fn open(file: OwnedFd) -> io::Result<Self> {
         robust_list::check()?;
         let invalid = || io::Error::new(io::ErrorKind::InvalidData, "it is no queue's memory");
-        let seals = rustix::fs::fcntl_get_seals(&file).map_err(|_| invalid())?;
-        let length = usize::try_from(rustix::fs::fstat(&file)?.st_size).map_err(|_| invalid())?;
-        if !seals.contains(SealFlags::SHRINK) || length < 2 * PAGE {
+        let length = memory_file::length(&file).map_err(|_| invalid())?;
+        // How many cells there are stands in the first one.
+        let mut cells = [0; size_of::<u32>()];
+        let at = std::mem::offset_of!(Cell, spare) as u64;
+        if length < 2 * PAGE || rustix::io::pread(&file, &mut cells, at)? != cells.len() {
             return Err(invalid());
         }
-        // How many cells there are stands in the first one.
-        let first = Self::map(file, 1, PAGE)?;
-        let cells = first.cell(CellId(0)).spare.load(Ordering::Relaxed);
+        let cells = u32::from_ne_bytes(cells);
         let cells = u16::try_from(cells).ok().filter(|&cells| cells > 0).ok_or_else(invalid)?;
         let ring = length.checked_sub(head_bytes(cells)).ok_or_else(invalid)?;
         if !ring.is_power_of_two() || !(PAGE..=RING_MAX).contains(&ring) {
             return Err(invalid());
         }
-        let file = first.file.try_clone()?;
         Self::map(file, cells, ring)
     }
 

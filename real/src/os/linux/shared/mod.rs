@@ -6,12 +6,12 @@ mod mapping;
 mod robust_list;
 
 pub use mapping::Mapping;
-pub(super) use mapping::{Shared, WeakMapping};
+pub(super) use mapping::Shared;
 
 use std::io;
 
 use super::{Linux, inherited};
-use crate::os::shared::{CellId, OWNER, OWNER_DIED, Seen, SharedMemory, Slept, WAITERS};
+use crate::os::shared::{CellId, Change, OWNER, OWNER_DIED, Seen, SharedMemory, Slept, WAITERS};
 use crate::os::{Exported, Site, Wait};
 
 impl SharedMemory for Linux {
@@ -59,18 +59,8 @@ impl SharedMemory for Linux {
     }
 
     #[inline(always)]
-    async fn swap(&self, mapping: &Mapping, cell: CellId, new: u32, _: Site) -> u32 {
-        mapping.cell(cell).swap(new)
-    }
-
-    #[inline(always)]
-    async fn fetch_or(&self, mapping: &Mapping, cell: CellId, bits: u32, _: Site) -> u32 {
-        mapping.cell(cell).fetch_or(bits)
-    }
-
-    #[inline(always)]
-    async fn fetch_and(&self, mapping: &Mapping, cell: CellId, bits: u32, _: Site) -> u32 {
-        mapping.cell(cell).fetch_and(bits)
+    async fn change(&self, mapping: &Mapping, cell: CellId, change: Change, _: Site) -> u32 {
+        mapping.cell(cell).change(change)
     }
 
     #[inline(always)]

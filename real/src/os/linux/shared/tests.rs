@@ -32,7 +32,7 @@ fn after(word: u32, act: impl FnOnce(&Mapping) + Send) -> (u32, bool) {
             begin.recv().unwrap();
         });
         wait.recv().unwrap();
-        let seen = block_on(Linux.fetch_or(&mapping, CELL, word, SITE)) | word;
+        let seen = block_on(Linux.change(&mapping, CELL, Change::Add(word), SITE)) | word;
         let sleeper = scope.spawn(move || {
             let until = Wait::Until(Linux.now() + Duration::from_millis(400));
             block_on(Linux.sleep(&sleeping, &[Seen { cell: CELL, word: seen }], until, SITE))
@@ -48,7 +48,7 @@ fn after(word: u32, act: impl FnOnce(&Mapping) + Send) -> (u32, bool) {
 #[test]
 fn the_kernel_marks_and_wakes_for_a_thread_that_ended() {
     let owned = |mapping: &Mapping| {
-        block_on(Linux.swap(mapping, CELL, Linux.thread(), SITE));
+        block_on(Linux.change(mapping, CELL, Change::Set(Linux.thread()), SITE));
     };
     let listed = after(WAITERS, |mapping| {
         owned(mapping);
@@ -80,7 +80,7 @@ fn the_newest_of_several_comes_off_first() {
     let ending = mapping.clone();
     std::thread::spawn(move || {
         for cell in [CELL, other] {
-            block_on(Linux.swap(&ending, cell, Linux.thread() | WAITERS, SITE));
+            block_on(Linux.change(&ending, cell, Change::Set(Linux.thread() | WAITERS), SITE));
             block_on(Linux.enlist(&ending, cell, SITE));
         }
         block_on(Linux.delist(&ending, other, SITE));
