@@ -51,7 +51,6 @@ const GRACE: Duration = Duration::from_millis(10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Queue<T, C = Postcard, O: SharedMemory = Linux> {
-    os: O,
     ring: Ring<O>,
     items: PhantomData<fn(T) -> (T, C)>,
 }
@@ -108,7 +107,7 @@ pub enum GetError {
 
 impl<T, C, O: SharedMemory> Clone for Queue<T, C, O> {
     fn clone(&self) -> Self {
-        Self { os: self.os, ring: self.ring.clone(), items: PhantomData }
+        Self { ring: self.ring.clone(), items: PhantomData }
     }
 }
 
@@ -136,8 +135,7 @@ impl<T: Send + 'static, C: Codec<T>, O: SharedMemory> Queue<T, C, O> {
     /// do what the queue needs, and what the system says where it has no memory left.
     pub fn with_ring(maxsize: usize, bytes: usize) -> io::Result<Self> {
         let maxsize = u32::try_from(maxsize).map_err(|_| io::ErrorKind::InvalidInput)?;
-        let os = O::default();
-        Ok(Self { os, ring: Ring::create(os, maxsize, bytes)?, items: PhantomData })
+        Ok(Self { ring: Ring::create(O::default(), maxsize, bytes)?, items: PhantomData })
     }
 
     /// Puts an item; waits while there is no room.
@@ -206,8 +204,8 @@ impl<T: Send + 'static, C: Codec<T>, O: SharedMemory> Queue<T, C, O> {
     fn wait(&self, timeout: Timeout) -> Wait {
         match timeout {
             // Somebody else may be at work on what is there.
-            Timeout::NoWait => Wait::Until(self.os.now().saturating_add(GRACE)),
-            timeout => timeout.starting_now(self.os),
+            Timeout::NoWait => Wait::Until(self.ring.os().now().saturating_add(GRACE)),
+            timeout => timeout.starting_now(self.ring.os()),
         }
     }
 }
@@ -215,7 +213,7 @@ impl<T: Send + 'static, C: Codec<T>, O: SharedMemory> Queue<T, C, O> {
 /// Only while a process is being started (`Q2`): the queue is inherited, not copied.
 impl<T, C, O: SharedMemory> Serialize for Queue<T, C, O> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let exported = self.os.export_mapping(self.ring.mapping());
+        let exported = self.ring.os().export_mapping(self.ring.mapping());
         passing::inherit(&[exported]).map_err(S::Error::custom)?;
         exported.serialize(serializer)
     }
@@ -229,6 +227,6 @@ impl<'de, T, C, O: SharedMemory> Deserialize<'de> for Queue<T, C, O> {
         let os = this.os();
         let mapping = os.import_mapping(exported).map_err(D::Error::custom)?;
         let ring = Ring::open(os, mapping).map_err(D::Error::custom)?;
-        Ok(Self { os, ring, items: PhantomData })
+        Ok(Self { ring, items: PhantomData })
     }
 }

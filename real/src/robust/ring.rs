@@ -17,6 +17,17 @@ const WAIT: Site = Site::new("event.wait");
 /// What the first cell says in its upper half; the lower one is `maxsize`.
 const ABOUT_RING: u64 = 0x6d69_6401 << 32;
 
+/// One side: where its own position and its lock are, where the other's, and on what it sleeps.
+#[derive(Clone, Copy)]
+struct Side {
+    own: CellId,
+    other: CellId,
+    event: CellId,
+}
+
+const WRITER: Side = Side { own: WRITE, other: READ, event: SPACE };
+const READER: Side = Side { own: READ, other: WRITE, event: ITEMS };
+
 /// Why the memory of a queue could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum RingError {
@@ -92,6 +103,11 @@ impl<O: SharedMemory> Ring<O> {
         Ok(Self { os, mapping, maxsize, size })
     }
 
+    /// The operating system that it lives on.
+    pub(super) fn os(&self) -> O {
+        self.os
+    }
+
     /// The memory.
     pub(super) fn mapping(&self) -> &O::Mapping {
         &self.mapping
@@ -141,8 +157,13 @@ impl<O: SharedMemory> Ring<O> {
         if !lock::lock(*os, mapping, WRITE, wait).await? {
             return Ok(Put::Full);
         }
-        let put = match self.room(first, wait).await {
-            Ok(Some(between)) => self.write(payloads, between).await.map(Put::Done),
+        let tail = Position(os.own_value(mapping, WRITE));
+        let room = self.until(WRITER, wait, |head| {
+            let between = self.between(head, tail)?;
+            Ok(self.has_room(between, first).then_some(between))
+        });
+        let put = match room.await {
+            Ok(Some(between)) => self.write(payloads, tail, between).await.map(Put::Done),
             Ok(None) => Ok(Put::Full),
             Err(error) => Err(error),
         };
@@ -150,41 +171,34 @@ impl<O: SharedMemory> Ring<O> {
         put
     }
 
-    /// Waits until so many units fit; none where the wait is over before.
-    async fn room(&self, units: u32, wait: Wait) -> Result<Option<Between>, RingError> {
+    /// Waits until the other side's position is such that `is_so` finds what it looks for; none where
+    /// the wait is over before. The caller holds the lock of its side.
+    async fn until(
+        &self,
+        side: Side,
+        wait: Wait,
+        is_so: impl Fn(Position) -> Result<Option<Between>, RingError>,
+    ) -> Result<Option<Between>, RingError> {
         let Self { os, mapping, .. } = self;
-        let tail = Position(os.own_value(mapping, WRITE));
-        let known = Position(os.note(mapping, WRITE));
-        if let Some(between) = self.fits(known, tail, units)? {
+        let known = Position(os.note(mapping, side.own));
+        if let Some(between) = is_so(known)? {
             return Ok(Some(between));
         }
         loop {
-            if let Some(between) = self.fits(self.reload(READ, LOOK).await, tail, units)? {
+            if let Some(between) = is_so(self.reload(side, LOOK).await)? {
                 return Ok(Some(between));
             }
             if wait == Wait::Try {
                 return Ok(None);
             }
-            let seen = event::mark(*os, mapping, SPACE).await;
-            if let Some(between) = self.fits(self.reload(READ, CHECK).await, tail, units)? {
+            let seen = event::mark(*os, mapping, side.event).await;
+            if let Some(between) = is_so(self.reload(side, CHECK).await)? {
                 return Ok(Some(between));
             }
             if os.sleep(mapping, &[seen], wait, WAIT).await? == Slept::TimedOut {
                 return Ok(None);
             }
         }
-    }
-
-    /// What is in the ring, if so many units fit as well.
-    #[inline]
-    fn fits(
-        &self,
-        head: Position,
-        tail: Position,
-        units: u32,
-    ) -> Result<Option<Between>, RingError> {
-        let between = self.between(head, tail)?;
-        Ok(self.has_room(between, units).then_some(between))
     }
 
     #[inline]
@@ -198,10 +212,10 @@ impl<O: SharedMemory> Ring<O> {
     async fn write<B: AsRef<[u8]>>(
         &self,
         payloads: &[B],
+        mut tail: Position,
         mut between: Between,
     ) -> Result<usize, RingError> {
         let Self { os, mapping, .. } = self;
-        let mut tail = Position(os.own_value(mapping, WRITE));
         let mut done = 0;
         for payload in payloads {
             let payload = payload.as_ref();
@@ -234,8 +248,13 @@ impl<O: SharedMemory> Ring<O> {
         if !lock::lock(*os, mapping, READ, wait).await? {
             return Ok(Got::Empty);
         }
-        let got = match self.some(wait).await {
-            Ok(Some(between)) => self.read(between, most, take).await.map(Got::Done),
+        let head = Position(os.own_value(mapping, READ));
+        let some = self.until(READER, wait, |tail| {
+            let between = self.between(head, tail)?;
+            Ok((between.items > 0).then_some(between))
+        });
+        let got = match some.await {
+            Ok(Some(between)) => self.read(head, between, most, take).await.map(Got::Done),
             Ok(None) => Ok(Got::Empty),
             Err(error) => Err(error),
         };
@@ -243,48 +262,16 @@ impl<O: SharedMemory> Ring<O> {
         got
     }
 
-    /// Waits until there is something; none where the wait is over before.
-    async fn some(&self, wait: Wait) -> Result<Option<Between>, RingError> {
-        let Self { os, mapping, .. } = self;
-        let head = Position(os.own_value(mapping, READ));
-        let known = Position(os.note(mapping, READ));
-        if let Some(between) = self.is_there(head, known)? {
-            return Ok(Some(between));
-        }
-        loop {
-            if let Some(between) = self.is_there(head, self.reload(WRITE, LOOK).await)? {
-                return Ok(Some(between));
-            }
-            if wait == Wait::Try {
-                return Ok(None);
-            }
-            let seen = event::mark(*os, mapping, ITEMS).await;
-            if let Some(between) = self.is_there(head, self.reload(WRITE, CHECK).await)? {
-                return Ok(Some(between));
-            }
-            if os.sleep(mapping, &[seen], wait, WAIT).await? == Slept::TimedOut {
-                return Ok(None);
-            }
-        }
-    }
-
-    /// What is in the ring, if anything is.
-    #[inline]
-    fn is_there(&self, head: Position, tail: Position) -> Result<Option<Between>, RingError> {
-        let between = self.between(head, tail)?;
-        Ok((between.items > 0).then_some(between))
-    }
-
     /// Copies out and takes at most so many payloads of what is in the ring.
     #[inline]
     async fn read(
         &self,
+        mut head: Position,
         mut between: Between,
         most: usize,
         mut take: impl FnMut(Vec<u8>),
     ) -> Result<usize, RingError> {
         let Self { os, mapping, .. } = self;
-        let mut head = Position(os.own_value(mapping, READ));
         let mut done = 0;
         while done < most && between.items > 0 {
             let length = Header(os.header(mapping, head.place())).length();
@@ -308,10 +295,9 @@ impl<O: SharedMemory> Ring<O> {
 
     /// The position of the other side, which is also kept beside that of the caller's own: under
     /// its lock it is found there the next time, and is at most too old.
-    async fn reload(&self, other: CellId, site: Site) -> Position {
-        let position = self.position(other, site).await;
-        let own = if other == READ { WRITE } else { READ };
-        self.os.set_note(&self.mapping, own, position.0);
+    async fn reload(&self, side: Side, site: Site) -> Position {
+        let position = self.position(side.other, site).await;
+        self.os.set_note(&self.mapping, side.own, position.0);
         position
     }
 
