@@ -22,8 +22,8 @@
 //! ```
 //!
 //! A [`Manager`] is a server process that owns queues, which no death of a client harms. A
-//! [`robust::Queue`] needs no server: it survives the SIGKILL of any process that uses it, and is
-//! still being built.
+//! [`robust::Queue`] needs no server and is to survive the SIGKILL of any process that uses it. It is
+//! still being built, and has a known fault.
 //!
 //! Linux 5.4 or later. A program that waits for any child (`waitpid(-1)`) or ignores SIGCHLD takes
 //! the ends of these processes away from [`Process::join`]; SIGPIPE stays ignored, as Rust has it

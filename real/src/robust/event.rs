@@ -21,7 +21,8 @@ const CLEAN: Site = Site::new("event.clean");
 /// on the event.
 ///
 /// This thread's number stands in the event's word while it commits. Killed in between, the kernel
-/// finds it there, changes the word and wakes the sleeper. A sleeper that marks the word before it
+/// finds it there, changes the word and wakes the sleeper, unless the next owner of the lock has
+/// signed before the kernel came: the known fault of `docs/robust.md`. A sleeper that marks the word before it
 /// is cleared is woken; one that comes later finds what was committed.
 #[inline]
 pub(super) async fn commit<O: SharedMemory>(

@@ -24,8 +24,9 @@ const RELEASE: Site = Site::new("unlock.release");
 const WAKE: Site = Site::new("unlock.wake");
 const UNLOCK_FORGET: Site = Site::new("unlock.forget");
 
-/// Takes the lock; `false` where the wait is over before. What the one before did when it died is
-/// of no interest: all that a lock of this queue protects is committed by one store.
+/// Takes the lock; `false` where the wait is over before. What a lock of this queue protects is
+/// committed by one store, so that after a death nothing in it is to be repaired. The event of its
+/// side may be, and is not yet (`docs/robust.md`).
 pub(super) async fn lock<O: SharedMemory>(
     os: O,
     mapping: &O::Mapping,

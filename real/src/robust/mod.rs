@@ -1,5 +1,8 @@
-//! The queue that survives: no SIGKILL of any user process at any instruction corrupts or blocks
-//! it.
+//! The queue that is to survive: no SIGKILL of any user process at any instruction shall corrupt or
+//! block it.
+//!
+//! **Known fault**: two deaths, or one with two producers (or two consumers), can leave a sleeper
+//! asleep for ever. `docs/robust.md` says how, and what will mend it.
 //!
 //! It is a ring of bytes in shared memory. Each side, those who put and those who get, has a robust
 //! lock and a position; an item is handed over, and taken, by one store to a position. So when a

@@ -22,8 +22,9 @@ pub const RING_BYTES: usize = 4 << 20;
 /// How long a call that does not wait gives somebody who is in the middle of a put or get.
 const GRACE: Duration = Duration::from_millis(10);
 
-/// A queue between processes that no SIGKILL of any of them, at any instruction, corrupts or
-/// blocks.
+/// A queue between processes that no SIGKILL of any of them, at any instruction, corrupts. Nor shall
+/// one block it; that it still can, rarely, is a [known fault](crate::robust). A call with a timeout
+/// ends in time all the same.
 ///
 /// What [`put`](Self::put) has returned for is in shared memory and survives its process. A process
 /// that is killed takes at most one item with it for each thread that was getting one. Items come in
